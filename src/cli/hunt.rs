@@ -1,0 +1,71 @@
+//! `ircollect hunt`.
+
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// Runs advanced-hunting queries and stores every row of their results in the case
+#[derive(Clone, Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["query", "kql"]))]
+pub struct HuntArgs {
+    /// File with one query (.kql, .csl, .txt); `-` is standard input; may be given several times
+    #[arg(long, value_name = "FILE|-", num_args = 1..)]
+    pub query: Vec<PathBuf>,
+    /// A query as text
+    #[arg(long, value_name = "TEXT")]
+    pub kql: Vec<String>,
+    /// The API to hunt with
+    #[arg(long, value_enum, default_value_t)]
+    pub api: ApiChoice,
+    /// Begin of the window, inclusive, RFC 3339
+    #[arg(long, value_name = "TIME", conflicts_with = "last")]
+    pub from: Option<String>,
+    /// End of the window, exclusive, RFC 3339 [default: now]
+    #[arg(long, value_name = "TIME", conflicts_with = "last")]
+    pub to: Option<String>,
+    /// The window as a duration back from now [default: 30d]
+    #[arg(long, value_name = "DUR")]
+    pub last: Option<String>,
+    /// Formats to store the rows in
+    #[arg(long, value_name = "FORMATS", value_enum, value_delimiter = ',', default_value = "ndjson")]
+    pub format: Vec<OutputFormat>,
+    /// Write the rows of a single query to a file, or `-` for standard output, too
+    #[arg(long, value_name = "FILE|-")]
+    pub output: Option<PathBuf>,
+    /// Calls in flight a tenant and API
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub concurrency: u16,
+    /// Say what each query reads and the exact KQL that would be sent; call nothing
+    #[arg(long)]
+    pub explain: bool,
+}
+
+/// Which API to hunt with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ApiChoice {
+    /// The best one the token's permissions and the query's tables allow.
+    #[default]
+    Auto,
+    /// Microsoft Graph.
+    Graph,
+    /// Microsoft Defender XDR (stops on 2027-02-01).
+    Xdr,
+    /// Microsoft Defender for Endpoint (stops on 2027-02-01).
+    Mde,
+}
+
+/// Formats of stored rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// One row a line, exactly as the API sent it.
+    Ndjson,
+}
+
+/// How a window is cut.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Slice {
+    /// As the API's caps demand.
+    #[default]
+    Auto,
+    /// Never.
+    Off,
+}

@@ -1,0 +1,3 @@
+//! The query language: lexer, parser, syntax tree with positions; what a query reads, and whether cutting it in time is exact.
+
+pub mod ast;

@@ -1,0 +1,15 @@
+//! `ircollect` collects alerts, incidents and raw events out of Microsoft's security APIs, whole and as evidence.
+//!
+//! ```text
+//! args ─► settings ─► vault ─► identity ─► transport ─► api ─► collect ─► store ─► journal
+//!         (step 1: setup)      (step 2)     (step 3)          (step 4)    (step 5)
+//! ```
+//!
+//! Data goes to the right, and each room knows only rooms to its left; `tests/it/layers.rs` holds the `use` lines to that.
+
+pub mod cli;
+pub mod error;
+pub mod kql;
+pub mod secret;
+pub mod time;
+pub mod transport;

@@ -1,0 +1,3 @@
+//! Parse, settle, run, exit code.
+
+fn main() {}
