@@ -1,0 +1,75 @@
+//! What every command is given: the global flags, the environment, the console, the time that is now for the whole run.
+
+use crate::{
+    cli::{ColorChoice, Global, LogFormat},
+    console::{Console, LogOptions, start_log},
+    error::Result,
+    settings::{self, Env, Settings},
+};
+use jiff::Timestamp;
+use std::{
+    path::{Path, PathBuf},
+    sync::Once,
+};
+use tokio_util::sync::CancellationToken;
+
+/// The surroundings of one command.
+pub(super) struct Context {
+    pub(super) global: Global,
+    pub(super) env: Env,
+    pub(super) console: Console,
+    /// When the command began; windows end here.
+    pub(super) now: Timestamp,
+    cancel: CancellationToken,
+    abandon: CancellationToken,
+    watched: Once,
+}
+
+impl Context {
+    pub(super) fn new(global: Global, env: Env) -> Self {
+        let color = match global.color {
+            ColorChoice::Auto => None,
+            ColorChoice::Always => Some(true),
+            ColorChoice::Never => Some(false),
+        };
+        let no_color = env.text(settings::env::NO_COLOR).is_some_and(|value| !value.is_empty());
+        let verbosity = verbosity(&global);
+        let console = Console::new(color, no_color, global.no_progress, verbosity);
+        Self { global, env, console, now: Timestamp::now(), cancel: CancellationToken::new(), abandon: CancellationToken::new(), watched: Once::new() }
+    }
+
+    pub(super) fn start_log(&self) -> Result<()> {
+        let options = LogOptions {
+            verbosity: verbosity(&self.global),
+            filter: self.env.text(settings::env::LOG),
+            file: self.global.log_file.clone(),
+            json: self.global.log_format == LogFormat::Json,
+        };
+        start_log(&options, self.console.color)
+    }
+
+    /// Resolves the settings: which tenants, with what credential, in which cloud.
+    pub(super) fn settings(&self) -> Result<Settings> {
+        settings::resolve(&self.global, &self.env, Path::new(""))
+    }
+
+    pub(super) fn case_dir(&self) -> Result<PathBuf> {
+        settings::case_dir(&self.global, &self.env, Path::new(""))
+    }
+
+    /// Returns what is cancelled when the process is asked to end. The signals are caught from the first call on.
+    pub(super) fn cancel(&self) -> CancellationToken {
+        self.watched.call_once(|| super::signals::watch(self.console, self.cancel.clone(), self.abandon.clone()));
+        self.cancel.clone()
+    }
+
+    /// Returns when the process is asked to end a second time.
+    pub(super) async fn abandoned(&self) {
+        self.abandon.cancelled().await;
+    }
+}
+
+fn verbosity(global: &Global) -> i8 {
+    let count = |number: u8| i8::try_from(number).unwrap_or(i8::MAX);
+    count(global.verbose).saturating_sub(count(global.quiet))
+}
