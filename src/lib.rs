@@ -7,6 +7,7 @@
 //!
 //! Data goes to the right, and each room knows only rooms to its left; `tests/it/layers.rs` holds the `use` lines to that.
 
+pub mod api;
 pub mod cli;
 pub mod error;
 pub mod kql;
