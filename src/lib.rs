@@ -10,7 +10,9 @@
 pub mod api;
 pub mod cli;
 pub mod error;
+pub mod journal;
 pub mod kql;
 pub mod secret;
+pub mod store;
 pub mod time;
 pub mod transport;
