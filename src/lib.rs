@@ -11,5 +11,6 @@ pub mod cli;
 pub mod error;
 pub mod kql;
 pub mod secret;
+pub mod settings;
 pub mod time;
 pub mod transport;
