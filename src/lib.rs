@@ -9,10 +9,13 @@
 
 pub mod api;
 pub mod cli;
+pub mod console;
 pub mod error;
 pub mod journal;
 pub mod kql;
+pub mod run;
 pub mod secret;
+pub mod settings;
 pub mod store;
 pub mod time;
 pub mod transport;
