@@ -1,3 +1,8 @@
 //! The query language: lexer, parser, syntax tree with positions; what a query reads, and whether cutting it in time is exact.
 
 pub mod ast;
+mod parser;
+mod syntax_error;
+
+pub use parser::parse;
+pub use syntax_error::SyntaxError;
