@@ -3,6 +3,7 @@
 pub mod ast;
 mod parser;
 mod syntax_error;
+pub mod tables;
 
 pub use parser::parse;
 pub use syntax_error::SyntaxError;

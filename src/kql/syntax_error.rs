@@ -44,7 +44,7 @@ impl SyntaxError {
         let line = rest.split('\n').next().unwrap_or_default().trim_end_matches('\r');
         let (before, after) = line.split_at_checked(self.span.start - start).unwrap_or((line, ""));
         let (before, after) = (tail(before), head(after));
-        let marks = "^".repeat(shown_width(after, self.span.end.saturating_sub(self.span.start)).max(1));
+        let marks = "^".repeat(shown_width(&after, self.span.end.saturating_sub(self.span.start)).max(1));
         let number = self.line.to_string();
         let gutter = " ".repeat(number.len());
         let indent: String = before.chars().map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
