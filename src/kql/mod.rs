@@ -1,3 +1,14 @@
 //! The query language: lexer, parser, syntax tree with positions; what a query reads, and whether cutting it in time is exact.
 
 pub mod ast;
+mod keywords;
+mod lexer;
+pub mod literal;
+mod parser;
+mod scan;
+mod syntax_error;
+pub mod tables;
+mod token;
+
+pub use parser::parse;
+pub use syntax_error::SyntaxError;
