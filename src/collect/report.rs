@@ -163,11 +163,24 @@ pub struct Failure {
     pub hint: String,
     /// The exit code that this error alone would give.
     pub exit: u8,
+    /// The advices one by one, for people.
+    #[serde(skip)]
+    pub hints: Vec<String>,
+    /// The underlined lines of the query, for people.
+    #[serde(skip)]
+    pub excerpt: Option<String>,
 }
 
 impl From<&Error> for Failure {
     fn from(error: &Error) -> Self {
-        Self { code: error.code(), message: message_with_causes(error), hint: error.hints().join("; "), exit: error.kind().exit_code() }
+        Self {
+            code: error.code(),
+            message: message_with_causes(error),
+            hint: error.hints().join("; "),
+            exit: error.kind().exit_code(),
+            hints: error.hints().to_vec(),
+            excerpt: error.excerpt().map(str::to_owned),
+        }
     }
 }
 
@@ -186,6 +199,29 @@ fn message_with_causes(error: &Error) -> String {
 }
 
 impl Job {
+    /// The report of a job that failed before anything was asked.
+    pub fn failed(kind: JobKind, name: &str, window: Window, error: &Error) -> Self {
+        Self {
+            kind,
+            name: name.to_owned(),
+            file: None,
+            tenant: String::new(),
+            profile: String::new(),
+            api: String::new(),
+            window,
+            status: JobStatus::Failed,
+            rows: 0,
+            counted: None,
+            counted_at: None,
+            calls: 0,
+            retries: 0,
+            throttled_seconds: 0.0,
+            files: Vec::new(),
+            gaps: Vec::new(),
+            error: Some(error.into()),
+        }
+    }
+
     /// Returns the exit code of this job alone.
     pub fn exit_code(&self) -> u8 {
         match (self.status, &self.error) {
@@ -253,25 +289,9 @@ mod tests {
     fn job(status: JobStatus, exit: Option<u8>, files: usize) -> Job {
         let now = Timestamp::from_second(1_790_000_000).unwrap();
         let file = StoredFile { path: "a".into(), format: "ndjson".into(), rows: 1, bytes: 1, sha256: String::new() };
-        Job {
-            kind: JobKind::Hunt,
-            name: "q".into(),
-            file: None,
-            tenant: "t".into(),
-            profile: "p".into(),
-            api: "graph".into(),
-            window: Window::new(now, now + jiff::SignedDuration::from_hours(1)).unwrap(),
-            status,
-            rows: 0,
-            counted: None,
-            counted_at: None,
-            calls: 1,
-            retries: 0,
-            throttled_seconds: 0.0,
-            files: vec![file; files],
-            gaps: Vec::new(),
-            error: exit.map(|exit| Failure { code: "x".into(), message: "x".into(), hint: String::new(), exit }),
-        }
+        let error = exit.map(|exit| Failure { exit, ..(&Error::new(Kind::Failed, "x")).into() });
+        let window = Window::new(now, now + jiff::SignedDuration::from_hours(1)).unwrap();
+        Job { status, files: vec![file; files], error, ..Job::failed(JobKind::Hunt, "q", window, &Error::new(Kind::Failed, "x")) }
     }
 
     #[test]

@@ -42,25 +42,40 @@ pub(super) fn coarser(width: SignedDuration) -> Option<SignedDuration> {
     WIDTHS.iter().find(|candidate| **candidate > width).copied()
 }
 
-/// Cuts `window` at edges of bins so that each slice holds about `target` rows and none more, unless one bin alone does.
-/// The slices are in order, do not overlap and leave nothing out; bins outside the window are ignored.
-pub(super) fn cut(window: Window, bins: &[Bin], target: u64) -> Vec<Slice> {
+/// Cuts `window` at edges of bins of `width` so that each slice holds about `target` rows and none more, unless one bin alone
+/// does: that bin is a slice of its own, with its own edges, so that it can be cut more finely. The slices are in order, do not
+/// overlap and leave nothing out; bins outside the window are ignored.
+pub(super) fn cut(window: Window, bins: &[Bin], width: SignedDuration, target: u64) -> Vec<Slice> {
     let mut bins: Vec<Bin> = bins.iter().copied().filter(|bin| bin.rows > 0 && bin.start < window.to).collect();
     bins.sort_by_key(|bin| bin.start);
-    let mut slices = Vec::new();
-    let mut from = window.from;
-    let mut rows = 0;
+    let mut slices = Slices { done: Vec::new(), from: window.from, rows: 0 };
     for bin in bins {
-        let edge = bin.start.max(window.from);
-        if rows > 0 && rows + bin.rows > target && edge > from {
-            slices.push(Slice { window: Window { from, to: edge }, expected: rows });
-            from = edge;
-            rows = 0;
+        if slices.rows + bin.rows > target {
+            slices.close(bin.start.min(window.to));
         }
-        rows += bin.rows;
+        slices.rows += bin.rows;
+        if bin.rows > target {
+            slices.close(bin.start.checked_add(width).unwrap_or(window.to).min(window.to));
+        }
     }
-    slices.push(Slice { window: Window { from, to: window.to }, expected: rows });
-    slices
+    slices.close(window.to);
+    slices.done
+}
+
+struct Slices {
+    done: Vec<Slice>,
+    from: Timestamp,
+    rows: u64,
+}
+
+impl Slices {
+    fn close(&mut self, to: Timestamp) {
+        if to > self.from {
+            self.done.push(Slice { window: Window { from: self.from, to }, expected: self.rows });
+            self.from = to;
+            self.rows = 0;
+        }
+    }
 }
 
 /// A part of a window and how many rows a histogram saw in it.
@@ -118,18 +133,28 @@ mod tests {
         assert_eq!((a.length(), b.length()), (TICK, TICK * 2));
     }
 
+    /// Several bins of one second count as one.
+    fn has_one_busy_second(bins: &[Bin], slice: Slice, target: u64) -> bool {
+        let inside: Vec<&Bin> = bins.iter().filter(|bin| slice.window.from <= bin.start && bin.start < slice.window.to && bin.rows > 0).collect();
+        inside.iter().all(|bin| bin.start == inside[0].start) || inside.iter().map(|bin| bin.rows).sum::<u64>() <= target
+    }
+
     proptest! {
         #[test]
         fn slices_tile_the_window(rows in proptest::collection::vec((0_i64..86_400, 0_u64..50_000), 0..200), target in 1_u64..100_000) {
             let whole = window(86_400);
             let bins: Vec<Bin> = rows.iter().map(|(second, rows)| Bin { start: whole.from + SignedDuration::from_secs(*second), rows: *rows }).collect();
-            let slices = cut(whole, &bins, target);
+            let slices = cut(whole, &bins, SignedDuration::from_secs(1), target);
             prop_assert_eq!(slices[0].window.from, whole.from);
             prop_assert_eq!(slices[slices.len() - 1].window.to, whole.to);
             prop_assert!(slices.windows(2).all(|pair| pair[0].window.to == pair[1].window.from));
             prop_assert!(slices.iter().all(|slice| slice.window.from < slice.window.to));
             let total: u64 = bins.iter().map(|bin| bin.rows).sum();
             prop_assert_eq!(slices.iter().map(|slice| slice.expected).sum::<u64>(), total);
+            for slice in slices {
+                let second = slice.window.length() <= SignedDuration::from_secs(1);
+                prop_assert!(slice.expected <= target || second || has_one_busy_second(&bins, slice, target));
+            }
         }
 
         #[test]

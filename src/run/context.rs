@@ -38,6 +38,22 @@ impl Context {
         Self { global, env, console, now: Timestamp::now(), cancel: CancellationToken::new(), abandon: CancellationToken::new(), watched: Once::new() }
     }
 
+    /// Returns the surroundings of a command that runs inside this one, against a lab: its own flags, these where it gives none,
+    /// the lab's variables over those of the process.
+    #[cfg(feature = "lab")]
+    pub(super) fn inside(&self, mut global: Global, variables: Vec<(&'static str, String)>) -> Self {
+        global.case = global.case.or_else(|| self.global.case.clone());
+        global.max_wait = global.max_wait.or_else(|| self.global.max_wait.clone());
+        global.json |= self.global.json;
+        global.no_progress |= self.global.no_progress;
+        let console = self.console;
+        let (cancel, abandon) = (self.cancel.clone(), self.abandon.clone());
+        self.cancel();
+        let watched = Once::new();
+        watched.call_once(|| {});
+        Self { env: self.env.with(variables), global, console, now: self.now, cancel, abandon, watched }
+    }
+
     pub(super) fn start_log(&self) -> Result<()> {
         let options = LogOptions {
             verbosity: verbosity(&self.global),
