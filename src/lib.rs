@@ -14,3 +14,4 @@ pub mod secret;
 pub mod settings;
 pub mod time;
 pub mod transport;
+pub mod vault;
