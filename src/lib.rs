@@ -9,6 +9,7 @@
 
 pub mod cli;
 pub mod error;
+pub mod identity;
 pub mod kql;
 pub mod secret;
 pub mod settings;
