@@ -9,8 +9,10 @@
 
 pub mod api;
 pub mod cli;
+pub mod collect;
 pub mod console;
 pub mod error;
+pub mod identity;
 pub mod journal;
 pub mod kql;
 pub mod run;
@@ -19,3 +21,4 @@ pub mod settings;
 pub mod store;
 pub mod time;
 pub mod transport;
+pub mod vault;

@@ -258,7 +258,7 @@ fn assertion(raw: &file::Credential) -> Result<Assertion> {
 }
 
 /// The credential that the `AZURE_*` variables hold, in the order of the Azure SDKs: secret, certificate, federated token.
-pub(super) fn from_azure(env: &Env) -> Option<Credential> {
+pub(super) fn from_azure(env: &Env, cwd: &Path) -> Option<Credential> {
     if env.text(env::AZURE_CLIENT_SECRET).is_some() {
         return Some(Credential::Secret(SecretSource::variable(env::AZURE_CLIENT_SECRET, env)));
     }
@@ -266,9 +266,9 @@ pub(super) fn from_azure(env: &Env) -> Option<Credential> {
         let password = env.text(env::AZURE_CLIENT_CERTIFICATE_PASSWORD).is_some();
         let password = password.then(|| SecretSource::variable(env::AZURE_CLIENT_CERTIFICATE_PASSWORD, env));
         let assertion = Assertion { rs256: false, send_chain: env.switch(env::AZURE_CLIENT_SEND_CERTIFICATE_CHAIN) };
-        return Some(Credential::CertificateFile { path, password, assertion });
+        return Some(Credential::CertificateFile { path: cwd.join(path), password, assertion });
     }
-    env.path(env::AZURE_FEDERATED_TOKEN_FILE).map(Credential::FederatedTokenFile)
+    env.path(env::AZURE_FEDERATED_TOKEN_FILE).map(|path| Credential::FederatedTokenFile(cwd.join(path)))
 }
 
 #[cfg(test)]

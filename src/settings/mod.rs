@@ -83,7 +83,7 @@ pub const FILE_NAME: &str = "ircollect.toml";
 pub fn resolve(global: &Global, env: &Env, cwd: &Path) -> Result<Settings> {
     let (file, config) = read_file(global, env, cwd)?;
     let base = config.as_ref().map_or_else(|| cwd.to_owned(), |config| parent(&config.path));
-    let profiles = profile::resolve(&file, &profile::Inputs { global, env, base: &base, config: config.as_ref() })?;
+    let profiles = profile::resolve(&file, &profile::Inputs { global, env, base: &base, cwd, config: config.as_ref() })?;
     Ok(Settings {
         case: case(global, env, cwd, &file, &base),
         ca_pem: ca_pem(global, cwd, &profiles)?,

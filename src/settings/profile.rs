@@ -87,6 +87,8 @@ pub(super) struct Inputs<'a> {
     pub(super) env: &'a Env,
     /// Where relative paths of the file begin.
     pub(super) base: &'a Path,
+    /// Where those of variables begin.
+    pub(super) cwd: &'a Path,
     pub(super) config: Option<&'a ConfigFile>,
 }
 
@@ -165,7 +167,7 @@ fn build(name: &str, raw: &file::Profile, file: &File, inputs: &Inputs<'_>) -> R
     let cloud = cloud(raw, file, inputs)?;
     let credential = match &raw.credential {
         Some(raw) => credential::resolve(raw, inputs.base, inputs.env)?,
-        None => credential::from_azure(inputs.env).ok_or_else(no_credential)?,
+        None => credential::from_azure(inputs.env, inputs.cwd).ok_or_else(no_credential)?,
     };
     Ok(Profile {
         name: name.to_owned(),
@@ -173,7 +175,7 @@ fn build(name: &str, raw: &file::Profile, file: &File, inputs: &Inputs<'_>) -> R
         app_id: app_id(raw, &credential, inputs)?,
         apis: apis(raw, &cloud)?,
         vault_auth: vault_auth(raw)?,
-        login: login_parts(raw, inputs.env),
+        login: login_parts(raw, inputs),
         cloud,
         credential,
     })
@@ -301,12 +303,13 @@ impl VaultAuth {
     }
 }
 
-fn login_parts(raw: &file::Profile, env: &Env) -> LoginParts {
+fn login_parts(raw: &file::Profile, inputs: &Inputs<'_>) -> LoginParts {
+    let env = inputs.env;
     LoginParts {
         tenant: env.text(env::AZURE_TENANT_ID),
         app_id: env.text(env::AZURE_CLIENT_ID),
-        token_file: env.path(env::AZURE_FEDERATED_TOKEN_FILE),
-        credential: credential::from_azure(env),
+        token_file: env.path(env::AZURE_FEDERATED_TOKEN_FILE).map(|path| inputs.cwd.join(path)),
+        credential: credential::from_azure(env, inputs.cwd),
         identity: raw.vault_identity.clone().filter(|id| id != "system"),
     }
 }
