@@ -20,13 +20,14 @@ pub(super) struct Context {
     pub(super) console: Console,
     /// When the command began; windows end here.
     pub(super) now: Timestamp,
+    command_line: Vec<String>,
     cancel: CancellationToken,
     abandon: CancellationToken,
     watched: Once,
 }
 
 impl Context {
-    pub(super) fn new(global: Global, env: Env) -> Self {
+    pub(super) fn new(global: Global, env: Env, command_line: Vec<String>) -> Self {
         let color = match global.color {
             ColorChoice::Auto => None,
             ColorChoice::Always => Some(true),
@@ -35,7 +36,7 @@ impl Context {
         let no_color = env.text(settings::env::NO_COLOR).is_some_and(|value| !value.is_empty());
         let verbosity = verbosity(&global);
         let console = Console::new(color, no_color, global.no_progress, verbosity);
-        Self { global, env, console, now: Timestamp::now(), cancel: CancellationToken::new(), abandon: CancellationToken::new(), watched: Once::new() }
+        Self { global, env, console, now: Timestamp::now(), command_line, cancel: CancellationToken::new(), abandon: CancellationToken::new(), watched: Once::new() }
     }
 
     /// Returns the surroundings of a command that runs inside this one, against a lab: its own flags, these where it gives none,
@@ -51,7 +52,7 @@ impl Context {
         self.cancel();
         let watched = Once::new();
         watched.call_once(|| {});
-        Self { env: self.env.with(variables), global, console, now: self.now, cancel, abandon, watched }
+        Self { env: self.env.with(variables), global, console, now: self.now, command_line: self.command_line.clone(), cancel, abandon, watched }
     }
 
     pub(super) fn start_log(&self) -> Result<()> {
@@ -62,6 +63,11 @@ impl Context {
             json: self.global.log_format == LogFormat::Json,
         };
         start_log(&options, self.console.color)
+    }
+
+    /// Returns what was typed, word by word.
+    pub(super) fn command_line(&self) -> Vec<String> {
+        self.command_line.clone()
     }
 
     /// Resolves the settings: which tenants, with what credential, in which cloud.

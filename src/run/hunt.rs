@@ -150,7 +150,7 @@ fn ended(status: report::RunStatus, exit: u8, error: Option<&Error>) -> Event {
 }
 
 async fn run_jobs(run: &Run<'_>) -> Result<Vec<Job>> {
-    let mut tenants = wire::connect(run.context, run.settings, run.wires).await;
+    let mut tenants = wire::connect(run.settings, run.wires).await;
     if tenants.len() == 1 && tenants.iter().all(|tenant| tenant.reached.is_err()) {
         return tenants.pop().map_or_else(|| Ok(Vec::new()), |tenant| tenant.reached.map(|_| Vec::new()));
     }

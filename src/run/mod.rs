@@ -26,8 +26,10 @@ use std::ffi::OsString;
 
 /// Runs the program on its arguments, the program's name first, and returns the exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let words = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     match Cli::try_parse_from(arguments) {
-        Ok(cli) => start(cli, Env::read()),
+        Ok(cli) => start(cli, Env::read(), words),
         Err(error) => refused(&error),
     }
 }
@@ -38,8 +40,8 @@ fn refused(error: &clap::Error) -> u8 {
     if error.use_stderr() { Kind::Usage.exit_code() } else { 0 }
 }
 
-fn start(cli: Cli, env: Env) -> u8 {
-    let context = Context::new(cli.global, env);
+fn start(cli: Cli, env: Env, words: Vec<String>) -> u8 {
+    let context = Context::new(cli.global, env, words);
     let outcome = context.start_log().and_then(|()| runtime()).and_then(|runtime| {
         let code = runtime.block_on(async {
             tokio::select! {

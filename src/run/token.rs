@@ -23,8 +23,8 @@ pub(super) async fn run(context: &Context, args: &TokenArgs) -> Result<u8> {
     }
     let token = tenant.app.bearer(&scope).await?;
     if args.claims {
-        let claims = tenant.app.claims(&scope).await?;
-        let json = serde_json::to_string_pretty(&claims).map_err(|error| Error::new(Kind::Failed, "writing the claims").caused_by(error))?;
+        let claims = tenant.claims(&scope).await?.ok_or_else(|| Error::new(Kind::Failed, "the token is opaque: it has no claims to read"))?;
+        let json = serde_json::to_string_pretty(&claims.all).map_err(|error| Error::new(Kind::Failed, "writing the claims").caused_by(error))?;
         print_data(&format!("{json}\n"))?;
         return Ok(0);
     }
@@ -57,7 +57,7 @@ async fn printed(token: &Secret, form: TokenForm, tenant: &wire::Tenant, scope: 
         TokenForm::Curl => format!("header = \"Authorization: Bearer {token}\"\n"),
         TokenForm::Env => format!("IRCOLLECT_TOKEN={token}\n"),
         TokenForm::Json => {
-            let expires = tenant.app.claims(scope).await?.expires;
+            let expires = tenant.claims(scope).await?.and_then(|claims| claims.expires);
             let left = expires.map(|expires| expires.duration_since(jiff::Timestamp::now()).as_secs());
             let json = serde_json::json!({
                 "token_type": "Bearer", "access_token": token, "expires_in": left,

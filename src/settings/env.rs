@@ -57,6 +57,14 @@ impl Env {
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect()
     }
 
+    /// Returns the same environment with some variables set otherwise.
+    #[must_use]
+    pub fn with(&self, variables: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        let mut all = self.0.clone();
+        all.extend(variables.into_iter().map(|(name, value)| (name.to_owned(), OsString::from(value))));
+        Self(all)
+    }
+
     /// Returns the value of a variable; one that is empty or no text counts as unset.
     pub fn text(&self, name: &str) -> Option<String> {
         let value = self.0.get(name)?.to_str()?;
