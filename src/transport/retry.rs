@@ -14,8 +14,8 @@ pub const MIN_TRIES: u32 = 6;
 const SHORT: Duration = Duration::from_secs(5);
 
 /// Waits without a stated length never grow beyond these.
-const LONGEST: Duration = Duration::from_secs(60);
-const LONGEST_THROTTLED: Duration = Duration::from_secs(300);
+const LONGEST: Duration = Duration::from_mins(1);
+const LONGEST_THROTTLED: Duration = Duration::from_mins(5);
 
 /// First wait after a fault that heals by itself; it doubles from there.
 const FIRST: Duration = Duration::from_millis(500);
@@ -122,7 +122,7 @@ fn left(course: &Course) -> Duration {
 mod tests {
     use super::*;
 
-    const HOUR: Duration = Duration::from_secs(3600);
+    const HOUR: Duration = Duration::from_hours(1);
 
     fn course(tries: u32, waited: Duration, max_wait: Duration) -> Course {
         Course { tries, waited, max_wait, renewed: false, throttle_base: Duration::from_secs(15), jitter: 1.0 }
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn a_stated_wait_beyond_the_budget_gives_up_at_once() {
         assert_eq!(run(fault(Class::Throttled, Some(60)), Duration::from_secs(10)), (1, Duration::ZERO));
-        assert_eq!(run(fault(Class::Throttled, Some(60)), Duration::from_secs(150)), (3, Duration::from_secs(120)));
+        assert_eq!(run(fault(Class::Throttled, Some(60)), Duration::from_secs(150)), (3, Duration::from_mins(2)));
     }
 
     #[test]
