@@ -182,36 +182,55 @@ async fn a_compressed_answer_and_one_that_is_cut_within() {
     assert_eq!((bench.kept.rows.len(), bench.kept.begun), (2, 2));
 }
 
-#[tokio::test]
-async fn every_fault_that_heals_ends_in_whole_rows() {
-    let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n18\r\n{\"results\":[{\"A\":1},{\"A\"\r\n".to_vec();
-    let faults = [
-        error("503 Service Unavailable", "", "UnknownError", ""),
-        reply("502 Bad Gateway", "Content-Type: text/html\r\n", "<html><title>502 Bad Gateway</title></html>"),
-        cut(&TWO_ROWS[..50], TWO_ROWS.len()),
-        Reply::Bytes(chunked),
-        json(&TWO_ROWS[..50]),
-        json(""),
-        json(r#"{"results":[{"A":1},{"A":}]}"#),
-        json(r#"{"results":[{"A":1}],"error":{"code":"PartialError","message":"node lost"}}"#),
-        reply("200 OK", "Content-Type: text/html\r\n", "<!doctype html><p>Sign in to the proxy"),
-        Reply::Reset,
-        Reply::Silence(Vec::new()),
-        json(TWO_ROWS),
-    ];
-    let count = faults.len();
-    let mut bench = Bench::new(Duration::from_secs(3), faults).await;
+/// Meets the faults one after another, then a whole answer.
+async fn heals(faults: &[(Reply, &str)]) {
+    let replies = faults.iter().map(|(reply, _)| reply.clone()).chain([json(TWO_ROWS)]);
+    let mut bench = Bench::new(Duration::from_secs(6), replies).await;
     let answer = bench.hunt().await.unwrap();
     assert_eq!((answer.rows, bench.kept.rows.len()), (2, 2));
-    assert_eq!((bench.budget.tries() as usize, bench.budget.retries() as usize), (count, count - 1));
-    let ids: std::collections::HashSet<String> =
-        bench.server.asked().iter().map(|asked| asked.header("client-request-id").unwrap().to_owned()).collect();
-    assert_eq!(ids.len(), count, "each try has its own id");
-    let failures: Vec<_> =
-        bench.log.exchanges.lock().unwrap().iter().map(|exchange| exchange.failure.clone().unwrap_or_default()).collect();
-    for (failure, words) in failures.iter().zip(["503", "502", "cut", "cut", "cut", "empty", "not JSON", "PartialError", "HTML"]) {
+    assert_eq!((bench.budget.tries() as usize, bench.budget.retries() as usize), (faults.len() + 1, faults.len()));
+    let asked = bench.server.asked();
+    let ids: std::collections::HashSet<_> = asked.iter().map(|asked| asked.header("client-request-id")).collect();
+    assert_eq!(ids.len(), faults.len() + 1, "each try has its own id");
+    let exchanges = bench.log.exchanges.lock().unwrap();
+    for (exchange, (_, words)) in exchanges.iter().zip(faults) {
+        let failure = exchange.failure.as_deref().unwrap();
         assert!(failure.contains(words), "{failure} lacks {words}");
     }
+}
+
+#[tokio::test]
+async fn failing_services_heal() {
+    heals(&[
+        (error("503 Service Unavailable", "", "UnknownError", ""), "503 UnknownError"),
+        (reply("502 Bad Gateway", "Content-Type: text/html\r\n", "<html><title>502 Bad Gateway</title></html>"), "502 BadGateway"),
+        (Reply::Reset, "eset"),
+        (Reply::Silence(Vec::new()), "nothing came"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn cut_answers_heal() {
+    let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n18\r\n{\"results\":[{\"A\":1},{\"A\"\r\n".to_vec();
+    heals(&[
+        (cut(&TWO_ROWS[..50], TWO_ROWS.len()), "cut after 50 bytes"),
+        (Reply::Bytes(chunked), "cut after 24 bytes"),
+        (json(&TWO_ROWS[..60]), "cut after 60 bytes, in row 2"),
+        (json(""), "empty"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn answers_that_are_none_heal() {
+    heals(&[
+        (json(r#"{"results":[{"A":1},{"A":}]}"#), "row 2 is not JSON"),
+        (json(r#"{"results":[{"A":1}],"error":{"code":"PartialError","message":"node lost"}}"#), "PartialError"),
+        (reply("200 OK", "Content-Type: text/html\r\n", "<!doctype html><p>Sign in to the proxy"), "HTML"),
+        (json(r#"{"schema":[{"name":1}],"results":[]}"#), "schema"),
+    ])
+    .await;
 }
 
 #[tokio::test]
