@@ -1,145 +1,20 @@
 //! A hunt over real sockets: every fault ends in rows that are whole, or in an error that says what to do.
 
-use crate::wire::{Reply, Server, bytes, cut, json, reply};
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use crate::{
+    bench::{BRIEF, Bench, Kept, Nothing, TOKEN, TWO_ROWS},
+    wire::{Reply, bytes, cut, json, reply},
+};
 use ircollect::{
-    api::hunting::{Answer, Api, Refusal, Request, Rows, hunt},
-    error::{Error, Kind, Result},
-    secret::Secret,
-    transport::{
-        Authorize, Broken, Budget, Call, Exchange, Head, HttpOptions, Limits, Pace, Receive, ServiceFault, Transport, Wait, Witness, client,
-    },
+    api::hunting::{Refusal, Request, hunt},
+    error::Kind,
+    transport::{Budget, Call, Limits, ServiceFault},
 };
 use std::{
     io::Write,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU32, Ordering},
-    },
     time::{Duration, Instant},
 };
-use tokio_util::sync::CancellationToken;
-
-const TOKEN: &str = "eyJhbGciOiJub25lIn0.eyJhdWQiOiJodHRwczovL3NvbWUuYXVkaWVuY2UifQ.canary";
-const TWO_ROWS: &str = r#"{"schema":[{"name":"A","type":"Int64"}],"results":[{"A":1},{"A":2}]}"#;
-
-/// Gives numbered tokens: `...canary-1`, then another after each renewal.
-#[derive(Default)]
-struct Tokens(AtomicU32);
-
-#[async_trait::async_trait]
-impl Authorize for Tokens {
-    async fn bearer(&self, _: &str) -> Result<Secret> {
-        Ok(Secret::new(format!("{TOKEN}-{}", self.0.load(Ordering::SeqCst))))
-    }
-
-    async fn renew(&self, scope: &str, rejected: &Secret) -> Result<Secret> {
-        assert_eq!(*rejected, self.bearer(scope).await?);
-        self.0.fetch_add(1, Ordering::SeqCst);
-        self.bearer(scope).await
-    }
-}
-
-#[derive(Default)]
-struct Log {
-    exchanges: Mutex<Vec<Exchange>>,
-    waits: Mutex<Vec<Wait>>,
-}
-
-impl Witness for Log {
-    fn exchange(&self, exchange: &Exchange) {
-        self.exchanges.lock().unwrap().push(exchange.clone());
-    }
-
-    fn waiting(&self, wait: &Wait) {
-        self.waits.lock().unwrap().push(wait.clone());
-    }
-}
-
-/// Keeps the rows of the last try.
-#[derive(Default)]
-struct Kept {
-    begun: u32,
-    rows: Vec<String>,
-    whole: bool,
-    full_after: Option<usize>,
-}
-
-impl Rows for Kept {
-    fn begin(&mut self) -> Result<()> {
-        self.begun += 1;
-        self.rows.clear();
-        Ok(())
-    }
-
-    fn row(&mut self, raw: &[u8]) -> Result<()> {
-        if self.full_after == Some(self.rows.len()) {
-            return Err(Error::new(Kind::Disk, "no space left"));
-        }
-        self.rows.push(String::from_utf8(raw.to_vec()).unwrap());
-        Ok(())
-    }
-
-    fn end(&mut self, _: &Answer) -> Result<()> {
-        self.whole = true;
-        Ok(())
-    }
-}
-
-struct Bench {
-    server: Server,
-    transport: Arc<Transport>,
-    log: Arc<Log>,
-    cancel: CancellationToken,
-    tokens: Tokens,
-    budget: Budget,
-    kept: Kept,
-}
-
-impl Bench {
-    async fn new(max_wait: Duration, replies: impl IntoIterator<Item = Reply>) -> Self {
-        let (log, cancel) = (Arc::new(Log::default()), CancellationToken::new());
-        let http = client(&HttpOptions { direct: true, connect_timeout: Duration::from_secs(5), ..HttpOptions::default() }).unwrap();
-        let pace = Pace::new(Limits { per_minute: 1000, ..Limits::default() });
-        let transport = Arc::new(Transport::new(http, pace, Arc::clone(&log) as Arc<dyn Witness>, cancel.clone()));
-        let (tokens, budget, kept) = (Tokens::default(), Budget::new(max_wait), Kept::default());
-        Self { server: Server::start(replies).await, transport, log, cancel, tokens, budget, kept }
-    }
-
-    fn request(&self) -> Request {
-        Request {
-            api: Api::Graph,
-            endpoint: self.server.url.parse().unwrap(),
-            scope: "https://graph.microsoft.com/.default".to_owned(),
-            lane: "t/graph".to_owned(),
-            query: "print 1".to_owned(),
-            timespan: None,
-            deadline: Duration::from_secs(1),
-            gateway_tries: None,
-        }
-    }
-
-    async fn hunt(&mut self) -> Result<Answer> {
-        let request = self.request();
-        self.ask(&request).await
-    }
-
-    async fn ask(&mut self, request: &Request) -> Result<Answer> {
-        let answer = hunt(&self.transport, &self.tokens, request, &self.budget, &mut self.kept).await;
-        assert_eq!(self.log.exchanges.lock().unwrap().len(), self.server.asked().len(), "each exchange is told");
-        let told = format!("{:?}{:?}{answer:?}", self.log.exchanges.lock().unwrap(), self.log.waits.lock().unwrap());
-        assert!(!told.contains("canary"), "{told}");
-        answer
-    }
-
-    async fn fails(&mut self) -> Error {
-        let error = self.hunt().await.unwrap_err();
-        assert!(!self.kept.whole);
-        assert!(error.message().starts_with("hunting on Graph: "), "{error}");
-        error
-    }
-}
-
-const BRIEF: Duration = Duration::from_millis(300);
 
 fn error(status: &str, headers: &str, code: &str, message: &str) -> Reply {
     let body = format!(r#"{{"error":{{"code":"{code}","message":"{message}","innerError":{{"request-id":"in-body"}}}}}}"#);
@@ -359,7 +234,7 @@ async fn refusals_are_final_and_told_apart() {
         (reply("413 Request Entity Too Large", "", "<html><title>413</title></html>"), Kind::Failed, Some(Refusal::Gateway)),
         (reply("302 Found", "Location: http://127.0.0.1:1/\r\n", ""), Kind::Failed, None),
     ] {
-        let mut bench = Bench::new(Duration::from_secs(60), [reply]).await;
+        let mut bench = Bench::new(Duration::from_mins(1), [reply]).await;
         let error = bench.fails().await;
         assert_eq!((error.kind(), Refusal::of(&error), bench.server.asked().len()), (kind, refusal, 1), "{error}");
         assert_eq!(ServiceFault::of(&error).unwrap().required_roles().is_empty(), !error.message().contains("roles"));
@@ -369,7 +244,7 @@ async fn refusals_are_final_and_told_apart() {
 #[tokio::test]
 async fn gateways_end_early_for_those_who_can_ask_for_less() {
     let gateway = reply("504 Gateway Timeout", "", "");
-    let mut bench = Bench::new(Duration::from_secs(60), [gateway]).await;
+    let mut bench = Bench::new(Duration::from_mins(1), [gateway]).await;
     let request = Request { gateway_tries: Some(2), ..bench.request() };
     let error = bench.ask(&request).await.unwrap_err();
     assert_eq!((Refusal::of(&error), bench.server.asked().len()), (Some(Refusal::Gateway), 2));
@@ -392,7 +267,7 @@ async fn an_interruption_ends_waits_and_exchanges() {
 
 #[tokio::test]
 async fn a_full_disk_ends_it_at_once() {
-    let mut bench = Bench::new(Duration::from_secs(60), [json(TWO_ROWS)]).await;
+    let mut bench = Bench::new(Duration::from_mins(1), [json(TWO_ROWS)]).await;
     bench.kept.full_after = Some(1);
     let error = bench.hunt().await.unwrap_err();
     assert_eq!((error.kind(), bench.server.asked().len()), (Kind::Disk, 1));
@@ -418,7 +293,7 @@ async fn the_pace_holds_calls_back() {
 async fn no_more_in_flight_than_allowed() {
     let bench = Bench::new(BRIEF, [Reply::Silence(Vec::new())]).await;
     bench.transport.pace().limit("t/graph", Limits { in_flight: 3, ..Limits::default() });
-    let request = Request { deadline: Duration::from_secs(60), ..bench.request() };
+    let request = Request { deadline: Duration::from_mins(1), ..bench.request() };
     let many = futures::future::join_all(
         (0..8).map(|_| async { hunt(&bench.transport, &bench.tokens, &request, &bench.budget, &mut Kept::default()).await }),
     );
@@ -444,20 +319,4 @@ async fn the_bearer_is_not_sent_elsewhere() {
     let error = bench.transport.send(&call, &bench.tokens, &bench.budget, &mut Nothing).await.unwrap_err();
     assert_eq!(error.code(), "ForeignOrigin");
     assert!(bench.server.asked().is_empty());
-}
-
-struct Nothing;
-
-impl Receive for Nothing {
-    fn begin(&mut self, _: &Head) -> Result<(), Broken> {
-        Ok(())
-    }
-
-    fn chunk(&mut self, _: &[u8]) -> Result<(), Broken> {
-        Ok(())
-    }
-
-    fn end(&mut self) -> Result<(), Broken> {
-        Ok(())
-    }
 }

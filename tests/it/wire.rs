@@ -1,5 +1,7 @@
 //! A server on loopback that answers as told, byte by byte: cut, silent, reset, late. No HTTP library could be so rude.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex},
@@ -78,7 +80,7 @@ async fn serve(mut stream: TcpStream, replies: Arc<Mutex<VecDeque<Reply>>>, log:
         }
         Reply::Silence(bytes) => {
             stream.write_all(&bytes).await.unwrap();
-            tokio::time::sleep(Duration::from_secs(600)).await;
+            tokio::time::sleep(Duration::from_mins(10)).await;
         }
         Reply::Reset => stream.set_zero_linger().unwrap(),
     }
