@@ -75,7 +75,7 @@ impl fmt::Display for Api {
 }
 
 /// A query runs three minutes at most (MDE: 200 s), and then its answer begins (apis.md 4.6, Appendix B 4).
-pub const DEADLINE: Duration = Duration::from_secs(240);
+pub const DEADLINE: Duration = Duration::from_mins(4);
 
 /// First wait after a 429 without a stated one (apis.md 4.8).
 const THROTTLE_BASE: Duration = Duration::from_secs(15);
@@ -202,7 +202,9 @@ pub async fn hunt(transport: &Transport, auth: &dyn Authorize, request: &Request
 fn advised(api: Api, error: Error) -> Error {
     let retired = Refusal::of(&error) == Some(Refusal::Gone) || error.explicit_code() == Some("BrokenBody");
     match api.retires().filter(|_| retired) {
-        Some(day) => error.hint(format!("hunting on {} stops on {day}: use --api graph, permission {}", api.title(), Api::Graph.permission())),
+        Some(day) => {
+            error.hint(format!("hunting on {} stops on {day}: use --api graph, permission {}", api.title(), Api::Graph.permission()))
+        }
         None => error,
     }
 }
@@ -267,4 +269,59 @@ fn stated_rows(stats: &[u8]) -> Option<u64> {
 
 fn excerpt(error: &[u8]) -> String {
     String::from_utf8_lossy(error).chars().take(400).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(api: Api, endpoint: &str) -> Request {
+        Request {
+            api,
+            endpoint: endpoint.parse().unwrap(),
+            scope: "https://graph.microsoft.com/.default".to_owned(),
+            lane: "t/graph".to_owned(),
+            query: "DeviceInfo | where X == \"ö\\\"\"".to_owned(),
+            timespan: Some(Window::new("2026-01-01T00:00:00Z".parse().unwrap(), "2026-01-02T00:00:00.0000001Z".parse().unwrap()).unwrap()),
+            deadline: DEADLINE,
+            gateway_tries: None,
+        }
+    }
+
+    #[test]
+    fn each_api_has_its_path() {
+        for (api, endpoint, url) in [
+            (Api::Graph, "https://graph.microsoft.com", "https://graph.microsoft.com/v1.0/security/runHuntingQuery"),
+            (Api::Xdr, "https://api.security.microsoft.com/", "https://api.security.microsoft.com/api/advancedhunting/run"),
+            (Api::Mde, "https://127.0.0.1:9446/mde", "https://127.0.0.1:9446/mde/api/advancedqueries/run"),
+        ] {
+            assert_eq!(request(api, endpoint).url().as_str(), url);
+        }
+    }
+
+    #[test]
+    fn only_graph_is_told_the_timespan() {
+        let graph = request(Api::Graph, "https://graph.microsoft.com").body().unwrap();
+        let expected = r#"{"Query":"DeviceInfo | where X == \"ö\\\"\"","Timespan":"2026-01-01T00:00:00Z/2026-01-02T00:00:00.0000001Z"}"#;
+        assert_eq!(std::str::from_utf8(&graph).unwrap(), expected);
+        let mde = request(Api::Mde, "https://api.security.microsoft.com").body().unwrap();
+        assert!(!std::str::from_utf8(&mde).unwrap().contains("Timespan"));
+    }
+
+    #[test]
+    fn columns_in_either_casing() {
+        let expected = vec![Column { name: "A".to_owned(), kind: "Int64".to_owned() }];
+        assert_eq!(columns(Some(br#"[{"name":"A","type":"Int64"}]"#)).unwrap(), expected);
+        assert_eq!(columns(Some(br#"[{"Name":"A","Type":"Int64","x":1}]"#)).unwrap(), expected);
+        assert_eq!(columns(Some(b"null")).unwrap(), []);
+        assert!(columns(Some(br#"{"A":1}"#)).is_err());
+    }
+
+    #[test]
+    fn stated_rows_where_there_are_any() {
+        assert_eq!(stated_rows(br#"{"dataset_statistics":[{"table_row_count":2,"table_size":102}]}"#), Some(2));
+        for nothing in [&b"null"[..], b"{}", br#"{"dataset_statistics":[]}"#, b"["] {
+            assert_eq!(stated_rows(nothing), None);
+        }
+    }
 }

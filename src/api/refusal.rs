@@ -53,7 +53,12 @@ impl Refusal {
 }
 
 static POSITIONS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
-    let forms = [r"(?i)\bline(?:\s+number)?\W{0,3}(\d+)\W{1,3}(?:position|column|pos|col|char)\w*\W{0,3}(\d+)", r"(?i)\bline\W{0,2}\[?(\d+),\s*(\d+)\]?", r"(?i)line:position\W{0,2}(\d+):(\d+)", r"\[(\d+):(\d+)\]"];
+    let forms = [
+        r"(?i)\bline(?:\s+number)?\W{0,3}(\d+)\W{1,3}(?:position|column|pos|col|char)\w*\W{0,3}(\d+)",
+        r"(?i)\bline\W{0,2}\[?(\d+),\s*(\d+)\]?",
+        r"(?i)line:position\W{0,2}(\d+):(\d+)",
+        r"\[(\d+):(\d+)\]",
+    ];
     forms.iter().filter_map(|form| Regex::new(form).ok()).collect()
 });
 
@@ -78,11 +83,20 @@ mod tests {
     #[test]
     fn the_wordings_of_the_services() {
         for (message, refusal) in [
-            ("Query execution has exceeded the allowed result size. Optimize your query by limiting the amount of results and try again.", Refusal::TooLarge),
+            (
+                "Query execution has exceeded the allowed result size. Optimize your query by limiting the amount of results and try again.",
+                Refusal::TooLarge,
+            ),
             ("Result size limit exceeded. Use \"summarize\" to aggregate", Refusal::TooLarge),
-            ("Query execution has exceeded the allowed limits. The query execution was preempted. This could possibly be due to high CPU", Refusal::Preempted),
+            (
+                "Query execution has exceeded the allowed limits. The query execution was preempted. This could possibly be due to high CPU",
+                Refusal::Preempted,
+            ),
             ("Query exceeded the timeout period.", Refusal::Preempted),
-            ("'where' operator: Failed to resolve table or column expression named 'X'. Fix semantic errors in your query.", Refusal::Unresolved),
+            (
+                "'where' operator: Failed to resolve table or column expression named 'X'. Fix semantic errors in your query.",
+                Refusal::Unresolved,
+            ),
         ] {
             assert_eq!(Refusal::in_words(message), Some(refusal), "{message}");
         }
@@ -100,7 +114,10 @@ mod tests {
 
     #[test]
     fn what_was_not_found() {
-        assert_eq!(unresolved("'where' operator: Failed to resolve table or column expression named 'EmailEvents'. Fix"), Some("EmailEvents"));
+        assert_eq!(
+            unresolved("'where' operator: Failed to resolve table or column expression named 'EmailEvents'. Fix"),
+            Some("EmailEvents")
+        );
         assert_eq!(unresolved("nothing"), None);
     }
 }

@@ -301,7 +301,8 @@ impl Cutter {
     }
 
     fn unexpected<T>(&self, chunk: &[u8], at: usize) -> Result<T, Broken> {
-        let rest: String = String::from_utf8_lossy(&chunk[at..]).chars().take(SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let rest: String =
+            String::from_utf8_lossy(&chunk[at..]).chars().take(SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect();
         let place = self.bytes + at as u64;
         match (self.state, chunk[at]) {
             (State::Start, b'<') => self.broken(format!("the body is HTML instead of JSON: {rest}")),
@@ -325,3 +326,6 @@ fn check(bytes: &[u8]) -> Result<(), String> {
     let text = std::str::from_utf8(bytes).map_err(|error| format!("not UTF-8 ({error})"))?;
     serde_json::from_str::<IgnoredAny>(text).map(|_| ()).map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests;

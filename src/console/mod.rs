@@ -78,6 +78,6 @@ pub(crate) use outcome::{grouped, size};
 /// Returns an empty table with that head, as wide as its content and the terminal allow.
 pub(crate) fn table(head: &[&str]) -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
-    table.load_preset(comfy_table::presets::NOTHING).set_header(head.to_vec());
+    table.load_style(comfy_table::presets::NOTHING).set_header(head.to_vec());
     table
 }

@@ -53,7 +53,7 @@ impl Call {
             headers: HeaderMap::new(),
             lane: lane.into(),
             deadline: Duration::from_secs(100),
-            idle: Duration::from_secs(120),
+            idle: Duration::from_mins(2),
             throttle_base: Duration::from_secs(2),
             gateway_tries: None,
         }

@@ -47,6 +47,9 @@ pub fn client(options: &HttpOptions) -> Result<Client> {
         .retry(reqwest::retry::never())
         .gzip(true)
         .http2_adaptive_window(true)
+        // A peer that vanished is noticed while a query runs, not at the deadline.
+        .http2_keep_alive_interval(Duration::from_secs(30))
+        .http2_keep_alive_timeout(Duration::from_secs(20))
         .user_agent(options.user_agent.as_str())
         .connect_timeout(options.connect_timeout)
         .tcp_keepalive(Duration::from_secs(30))

@@ -92,7 +92,7 @@ pub(super) fn error(call: &Call, outcome: Outcome, course: &Course, bearer: Opti
     let tries = tries(course.tries);
     match outcome {
         Outcome::Fatal(error) => error,
-        Outcome::Answered(answered) => refused(call, answered, course, bearer),
+        Outcome::Answered(answered) => refused(call, &answered, course, bearer),
         Outcome::Broken { head, words } => {
             let fault = ServiceFault::new(&head, Envelope::default(), false);
             let message =
@@ -144,11 +144,11 @@ fn late(call: &Call, after: Duration, head: Option<&Head>, tries: &str) -> Error
         .caused_by(fault)
 }
 
-fn refused(call: &Call, answered: Answered, course: &Course, bearer: Option<&Secret>) -> Error {
+fn refused(call: &Call, answered: &Answered, course: &Course, bearer: Option<&Secret>) -> Error {
     let fault = ServiceFault::new(&answered.head, answered.envelope.clone(), matches!(answered.head.status, 413 | 502 | 504));
-    let message = format!("{}: {}{}{}", call.doing, said(&answered), id(&fault), tries(course.tries));
-    let error = Error::new(kind(&answered), message).with_code(answered.code());
-    hints(call, &answered, &fault, course, bearer).into_iter().fold(error, Error::hint).caused_by(fault)
+    let message = format!("{}: {}{}{}", call.doing, said(answered), id(&fault), tries(course.tries));
+    let error = Error::new(kind(answered), message).with_code(answered.code());
+    hints(call, answered, &fault, course, bearer).into_iter().fold(error, Error::hint).caused_by(fault)
 }
 
 /// The status and what the service said, in one line.

@@ -9,19 +9,19 @@ use std::time::Duration;
 /// Fewest tries before a call is given up, however short `--max-wait` is.
 pub const MIN_TRIES: u32 = 6;
 
-/// A stated wait up to this is taken past `--max-wait` where fewer than [`MIN_TRIES`] were made: the six tries cost at most
-/// half a minute more then, and no call is sent before its time.
+/// A wait up to this is taken past `--max-wait` where fewer than [`MIN_TRIES`] were made: the six tries cost at most half a
+/// minute more then, and no call is sent before its time.
 const SHORT: Duration = Duration::from_secs(5);
 
 /// Waits without a stated length never grow beyond these.
-const LONGEST: Duration = Duration::from_secs(60);
-const LONGEST_THROTTLED: Duration = Duration::from_secs(300);
+const LONGEST: Duration = Duration::from_mins(1);
+const LONGEST_THROTTLED: Duration = Duration::from_mins(5);
 
 /// First wait after a fault that heals by itself; it doubles from there.
 const FIRST: Duration = Duration::from_millis(500);
 
 /// No wait is shorter, so that six tries are not one.
-const SHORTEST: Duration = Duration::from_millis(50);
+const SHORTEST: Duration = Duration::from_millis(10);
 
 /// What a failed try means for the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ pub fn may_wait(wait: Duration, course: &Course) -> bool {
 fn back_off(class: Class, course: &Course) -> Decision {
     let wait = grown(class, course);
     match left(course) {
-        _ if course.tries < MIN_TRIES => Decision::Wait(wait),
+        left if course.tries < MIN_TRIES => Decision::Wait(wait.min(left.max(SHORT))),
         left if left < SHORTEST => Decision::GiveUp,
         left => Decision::Wait(wait.min(left)),
     }
@@ -122,7 +122,7 @@ fn left(course: &Course) -> Duration {
 mod tests {
     use super::*;
 
-    const HOUR: Duration = Duration::from_secs(3600);
+    const HOUR: Duration = Duration::from_hours(1);
 
     fn course(tries: u32, waited: Duration, max_wait: Duration) -> Course {
         Course { tries, waited, max_wait, renewed: false, throttle_base: Duration::from_secs(15), jitter: 1.0 }
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn a_stated_wait_beyond_the_budget_gives_up_at_once() {
         assert_eq!(run(fault(Class::Throttled, Some(60)), Duration::from_secs(10)), (1, Duration::ZERO));
-        assert_eq!(run(fault(Class::Throttled, Some(60)), Duration::from_secs(150)), (3, Duration::from_secs(120)));
+        assert_eq!(run(fault(Class::Throttled, Some(60)), Duration::from_secs(150)), (3, Duration::from_mins(2)));
     }
 
     #[test]
@@ -179,6 +179,16 @@ mod tests {
         assert_eq!(wait(2), Decision::Wait(Duration::from_secs(1)));
         assert_eq!(wait(4), Decision::Wait(Duration::from_secs(4)));
         assert_eq!(wait(400), Decision::Wait(LONGEST));
+    }
+
+    #[test]
+    fn a_job_that_used_up_its_budget_still_makes_six_short_tries() {
+        let mut at = course(1, HOUR, HOUR);
+        while let Decision::Wait(wait) = decide(fault(Class::Throttled, None), &at) {
+            assert!(wait <= SHORT && may_wait(wait, &at));
+            at.tries += 1;
+        }
+        assert_eq!(at.tries, MIN_TRIES);
     }
 
     #[test]

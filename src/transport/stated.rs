@@ -56,7 +56,8 @@ static UNIT: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"(?i)(\d+(?:\.\
 static CLOCK: LazyLock<Option<Regex>> =
     LazyLock::new(|| pattern(r"(?i)\b(?:again|retry|wait)\b[^.0-9]{0,24}?(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2})"));
 static PER: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"(?i)\bper\s+(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2})"));
-static ISO: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"\b(?:again|retry|wait)\b[^.0-9]{0,24}?\b(P(?:\d+D)?(?:T[0-9HMS.]+)?)"));
+static ISO: LazyLock<Option<Regex>> =
+    LazyLock::new(|| pattern(r"\b(?:again|retry|wait)\b[^.0-9]{0,24}?\b(P(?:\d+D)?(?:T(?:\d+(?:\.\d+)?[HMS])+)?)"));
 static PROCESSING: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"(?i)processing resources|\bCPU\b|resource quota"));
 
 /// `again in 52 seconds`, `again in 9 minutes and 30 seconds`, `again in 00:09:30`, `again in PT9M30S`.
