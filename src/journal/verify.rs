@@ -15,7 +15,7 @@ use super::{
 use crate::error::Result;
 use serde::Serialize;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::Path,
     sync::{
@@ -105,6 +105,9 @@ impl Check<'_> {
         let mut walk = chain::walk(&path, head.as_ref().unwrap_or(&Head::start()), &mut |line| ledger.take(&line))?;
         if let (Some(head), Ok(Some(later))) = (&head, Head::read(&self.dir.join(layout::HEAD))) {
             walk.no_further_than(&later);
+            if walk.is_ahead_of(&later) {
+                self.note(format!("{}: the last event is not in {}: a run was killed right then", layout::JOURNAL, layout::HEAD));
+            }
             self.note_end(&walk, head);
         }
         self.report.events = walk.lines;
@@ -176,10 +179,10 @@ impl Check<'_> {
             .walk(&data, layout::DATA)
             .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
             .map_err(|error| disk::failed("listing", &data, error))?;
-        let unknown: Vec<String> = found.files.into_iter().filter(|path| !ledger.paths.contains(path)).collect();
-        let later = if unknown.is_empty() { BTreeSet::new() } else { self.paths_now() };
+        let unknown: Vec<String> = found.files.into_iter().filter(|path| !ledger.files.contains_key(path)).collect();
+        let later = if unknown.is_empty() { BTreeMap::new() } else { self.files_now() };
         let temps: BTreeSet<String> = ledger.standing().map(Ledger::temp_of).collect();
-        for path in unknown.into_iter().filter(|path| !later.contains(path) && !temps.contains(path)) {
+        for path in unknown.into_iter().filter(|path| !later.contains_key(path) && !temps.contains(path)) {
             self.extra(&path);
         }
         for path in ledger.files.keys().filter(|path| self.is_left(path, ledger)).cloned().collect::<Vec<_>>() {
@@ -201,10 +204,10 @@ impl Check<'_> {
         ledger.replaced.contains(path) && layout::resolve(self.dir, path).is_some_and(|path| path.exists())
     }
 
-    fn paths_now(&self) -> BTreeSet<String> {
+    fn files_now(&self) -> BTreeMap<String, FileStored> {
         let mut ledger = Ledger::default();
         let walked = chain::walk(&self.dir.join(layout::JOURNAL), &Head::start(), &mut |line| ledger.take(&line));
-        if walked.is_ok() { ledger.paths } else { BTreeSet::new() }
+        if walked.is_ok() { ledger.files } else { BTreeMap::new() }
     }
 }
 
