@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn reads_what_it_writes_and_nothing_else() {
-        let mark = |seq| Mark { seq, sha256: super::super::hash::of_bytes(b"x") };
+        let mark = |seq| Mark { seq, sha256: hash::of_bytes(b"x") };
         let text = Head { durable: mark(3), latest: mark(u64::MAX) }.text();
         assert_eq!(text.len(), Head::start().text().len());
         assert_eq!(Head::parse(&text).unwrap().text(), text);

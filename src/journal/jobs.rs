@@ -117,7 +117,9 @@ mod tests {
 
     fn jobs(events: Vec<Event>) -> Jobs {
         let mut jobs = Jobs::default();
-        events.into_iter().for_each(|event| jobs.take(&line(event)));
+        for event in events {
+            jobs.take(&line(event));
+        }
         jobs
     }
 

@@ -13,6 +13,7 @@ use super::{
 use crate::error::{Error, Kind, Result};
 use jiff::Timestamp;
 use std::{
+    fmt,
     fs::{File, OpenOptions},
     io::{self, Write},
     mem,
@@ -25,7 +26,11 @@ const KEPT: usize = 256;
 
 /// The journal of a case that this process holds the lock of.
 #[derive(Debug)]
-pub struct Journal(Mutex<State>);
+pub struct Journal {
+    state: Mutex<State>,
+    /// What must be held as long as anything may be written: the lock of the case. Dropped last.
+    _guard: Box<dyn fmt::Debug + Send + Sync>,
+}
 
 #[derive(Debug)]
 struct State {
@@ -44,8 +49,8 @@ struct State {
 }
 
 impl Journal {
-    /// Opens the journal of the case in `dir` for appending, after [`super::walk`] found it sound.
-    pub(crate) fn open(dir: &Path, walk: &Walk, case_sha256: String) -> Result<Self> {
+    /// Opens the journal of the case in `dir` for appending, after [`super::walk`] found it sound. `guard` lives as long as the journal.
+    pub(crate) fn open(dir: &Path, walk: &Walk, case_sha256: String, guard: Box<dyn fmt::Debug + Send + Sync>) -> Result<Self> {
         let path = dir.join(layout::JOURNAL);
         let file = OpenOptions::new().append(true).open(&path).map_err(|error| disk::failed("opening", &path, error))?;
         file.sync_data().map_err(|error| disk::failed("syncing", &path, error))?;
@@ -54,7 +59,7 @@ impl Journal {
         let mut head_file = OpenOptions::new().write(true).open(&head_path).map_err(head_failed)?;
         let head = Head { durable: walk.last.clone(), latest: walk.last.clone() };
         head.write(&mut head_file).map_err(head_failed)?;
-        Ok(Self(Mutex::new(State {
+        let state = Mutex::new(State {
             path,
             file,
             head_file,
@@ -66,7 +71,8 @@ impl Journal {
             run: None,
             begun: false,
             kept: Vec::new(),
-        })))
+        });
+        Ok(Self { state, _guard: guard })
     }
 
     /// Takes down who runs what, as of now. It is written by [`Self::begin`], or by the first event that cannot wait.
@@ -98,7 +104,7 @@ impl Journal {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -199,7 +205,7 @@ mod tests {
     use crate::journal::{Repaired, Request, Walk, chain, empty_head};
 
     fn open(dir: &Path) -> Journal {
-        Journal::open(dir, &walk(dir), "c".into()).unwrap()
+        Journal::open(dir, &walk(dir), "c".into(), Box::new(())).unwrap()
     }
 
     fn new_dir() -> tempfile::TempDir {

@@ -1,6 +1,9 @@
 //! Puts in order what a killed run left, under the lock: names that were announced and not given, temporary files, replaced parts.
 
-use super::case::{Opened, case_sha256};
+use super::{
+    case::{Opened, case_sha256},
+    lock::Lock,
+};
 use crate::{
     error::{Error, Kind, Result},
     journal::{self, Event, FileStored, Found, Head, Journal, Ledger, Repaired, Walk, disk, layout},
@@ -9,7 +12,7 @@ use std::{collections::BTreeSet, fs, io, path::Path};
 use tempfile::TempPath;
 
 /// Opens the journal of the case in `dir`. One whose chain does not hold is refused: nothing is added to evidence that was changed.
-pub(super) fn open(dir: &Path) -> Result<Opened> {
+pub(super) fn open(dir: &Path, lock: Lock) -> Result<Opened> {
     let mut ledger = Ledger::default();
     let head = head(dir)?;
     let mut walk = journal::walk(&dir.join(layout::JOURNAL), &head, &mut |line| ledger.take(&line))?;
@@ -18,7 +21,7 @@ pub(super) fn open(dir: &Path) -> Result<Opened> {
         return Err(damaged(dir, &flaw.detail));
     }
     let mut actions = ends(&walk, &head);
-    let journal = Journal::open(dir, &walk, case_sha256(dir)?)?;
+    let journal = Journal::open(dir, &walk, case_sha256(dir)?, Box::new(lock))?;
     files(dir, &ledger, &mut actions)?;
     if !actions.is_empty() {
         journal.append(Event::Repaired(Repaired { actions }))?;

@@ -1,4 +1,5 @@
 //! The case directory as evidence: what is refused, what is found, what is put in order.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too, though clippy does not see it")]
 
 use ircollect::{
     error::Kind,
@@ -164,6 +165,11 @@ fn files_that_are_missing_added_or_swapped_are_named() {
         }
         fs_err::rename(&aside, &path).unwrap();
     }
+    let hostile = files[0].with_file_name("\u{202e}\u{1b}[2J");
+    fs_err::write(&hostile, "").unwrap();
+    let report = verify(home.path());
+    assert!(report.problems[0].path.ends_with("/\\u{202e}\\u{1b}[2J"), "{report:?}");
+    fs_err::remove_file(&hostile).unwrap();
     let added = files[0].with_file_name("added.ndjson");
     fs_err::write(&added, "").unwrap();
     assert_eq!(troubles(home.path()), [Trouble::Extra]);
