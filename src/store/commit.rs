@@ -56,7 +56,8 @@ impl From<&FileStored> for Written {
 }
 
 impl Case {
-    /// Makes a sealed file part of the case. Once this returns it is there for good.
+    /// Makes a sealed file part of the case. Once this returns it is there for good. It waits for the disk a few times, as
+    /// [`super::Draft::seal`] does: milliseconds, more where the disk is slow.
     ///
     /// # Errors
     /// [`Kind::Disk`]. Where the journal has the file already and only its name is lacking, the next [`Case::open`] gives it.
