@@ -171,14 +171,19 @@ impl Walk {
         }
     }
 
+    /// Tells whether one more line was written than the head knows of: a run was killed between the two.
+    pub(crate) fn is_ahead_of(&self, head: &Head) -> bool {
+        self.last.seq == head.latest.seq.saturating_add(1)
+    }
+
     /// Number of events that were written and never reached the disk.
     pub(crate) fn lost(&self, head: &Head) -> u64 {
         head.latest.seq.saturating_sub(self.last.seq)
     }
 
-    /// Notes the lines behind the last that `head` knows of. A run that was killed between line and head leaves one.
+    /// Calls lines behind the last that `head` knows of a flaw; one alone is not, see [`Self::is_ahead_of`].
     pub(crate) fn no_further_than(&mut self, head: &Head) {
-        if self.last.seq > head.latest.seq + 1 {
+        if self.last.seq > head.latest.seq.saturating_add(1) {
             let (first, last) = (head.latest.seq + 1, self.last.seq);
             self.flaw(Flaw::Extra, format!("events {first} to {last} were added by something else"));
         }

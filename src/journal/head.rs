@@ -1,9 +1,10 @@
 //! Where a journal ends, in a small file beside it: a chain of hashes alone does not miss lines that are cut off its end.
 //!
-//! Two records of fixed width, rewritten in place by one call: the last line that was made durable, and the last that was written.
+//! Two records of fixed width and their hash, rewritten in place by one call within one sector: the last line that was made durable, and
+//! the last that was written.
 //! After a loss of power the journal may have lost lines behind the first; never the first itself.
 
-use super::hash::NOTHING_BEFORE;
+use super::hash::{self, NOTHING_BEFORE};
 use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom, Write},
@@ -40,7 +41,9 @@ impl Head {
     /// Formats the file. Its length never changes.
     pub(crate) fn text(&self) -> String {
         let record = |name: &str, mark: &Mark| format!("{name:<7} {:020} {}\n", mark.seq, mark.sha256);
-        record("durable", &self.durable) + &record("latest", &self.latest)
+        let records = record("durable", &self.durable) + &record("latest", &self.latest);
+        let check = hash::of_bytes(records.as_bytes());
+        format!("{records}sha256  {check}\n")
     }
 
     /// Reads the file; none where it is not exactly what [`Self::text`] writes.
@@ -73,13 +76,13 @@ mod tests {
 
     #[test]
     fn reads_what_it_writes_and_nothing_else() {
-        let mark = |seq| Mark { seq, sha256: super::super::hash::of_bytes(b"x") };
+        let mark = |seq| Mark { seq, sha256: hash::of_bytes(b"x") };
         let text = Head { durable: mark(3), latest: mark(u64::MAX) }.text();
         assert_eq!(text.len(), Head::start().text().len());
         assert_eq!(Head::parse(&text).unwrap().text(), text);
         for at in 0..text.len() {
             let mut flipped = text.clone().into_bytes();
-            flipped[at] ^= 0x80;
+            flipped[at] ^= 1 << (at % 8);
             assert!(str::from_utf8(&flipped).ok().and_then(Head::parse).is_none());
         }
         assert_eq!(Head::parse(&text[1..]), None);

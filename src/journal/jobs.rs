@@ -1,6 +1,9 @@
 //! What was asked for and what came of it, job by job: all that a resumed run goes by.
 
-use super::event::{Event, FileStored, Gap, Job, JobEnded, Line};
+use super::{
+    event::{Event, FileStored, Gap, Line},
+    job::{Job, JobEnded},
+};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -96,7 +99,7 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::event::{JobStarted, Outcome, Withdrawn};
+    use crate::journal::{JobStarted, Outcome, Withdrawn};
 
     fn line(event: Event) -> Line {
         Line { seq: 1, time: Timestamp::UNIX_EPOCH, event }
@@ -117,7 +120,9 @@ mod tests {
 
     fn jobs(events: Vec<Event>) -> Jobs {
         let mut jobs = Jobs::default();
-        events.into_iter().for_each(|event| jobs.take(&line(event)));
+        for event in events {
+            jobs.take(&line(event));
+        }
         jobs
     }
 

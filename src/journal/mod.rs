@@ -10,6 +10,7 @@ pub(crate) mod disk;
 mod event;
 pub(crate) mod hash;
 mod head;
+mod job;
 mod jobs;
 pub(crate) mod layout;
 mod ledger;
@@ -17,12 +18,10 @@ mod status;
 mod verify;
 mod writer;
 
-pub use event::{
-    Column, Event, Failure, FileStored, Gap, Job, JobEnded, JobStarted, Line, Outcome, Repaired, Request, RunEnded, RunOutcome, RunStarted,
-    Skipped, Waited, Withdrawn, Work,
-};
+pub use event::{Column, Event, FileStored, Gap, Line, Repaired, Request, RunEnded, RunOutcome, RunStarted, Skipped, Waited, Withdrawn};
+pub use job::{Failure, Job, JobEnded, JobStarted, Outcome, Work};
 pub use jobs::{Jobs, Known};
-pub use status::{JobStatus, RunStatus, Status, status};
+pub use status::{GapStatus, JobStatus, RunStatus, Status, status};
 pub use verify::{Problem, Report, Trouble, verify};
 pub use writer::Journal;
 

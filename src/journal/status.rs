@@ -1,7 +1,7 @@
 //! What a case holds, told from its journal alone.
 
 use super::{
-    event::{Event, Line, RunOutcome, RunStarted},
+    event::{Event, Gap, Line, RunOutcome, RunStarted},
     jobs::{Jobs, Known},
     ledger::Ledger,
 };
@@ -69,15 +69,26 @@ pub struct JobStatus {
     /// Files that hold them.
     pub files: Vec<String>,
     /// Parts that are missing, and why.
-    pub gaps: Vec<String>,
+    pub gaps: Vec<GapStatus>,
     /// Why it failed.
     pub error: Option<String>,
+}
+
+/// A part of a window that is not stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GapStatus {
+    /// First instant that is missing; none where the job has no window.
+    pub from: Option<Timestamp>,
+    /// First instant after it.
+    pub to: Option<Timestamp>,
+    /// Why.
+    pub reason: String,
 }
 
 /// Reads the journal of the case in `dir` and sums it up.
 ///
 /// # Errors
-/// [`crate::error::Kind::Disk`] where it cannot be read. A broken chain is no error here: that is for [`super::verify`] to say.
+/// [`crate::error::Kind::Disk`] where it cannot be read. A broken chain is no error here: that is for [`super::verify()`] to say.
 pub fn status(dir: &Path) -> Result<Status> {
     let head_path = dir.join(layout::HEAD);
     let head = Head::read(&head_path).map_err(|error| disk::failed("reading", &head_path, error))?.unwrap_or_else(Head::start);
@@ -143,6 +154,12 @@ impl RunStatus {
     }
 }
 
+impl GapStatus {
+    fn of(gap: &Gap) -> Self {
+        Self { from: gap.from, to: gap.to, reason: gap.reason.clone() }
+    }
+}
+
 fn jobs(jobs: &Jobs) -> Vec<JobStatus> {
     jobs.iter().map(JobStatus::of).collect()
 }
@@ -158,7 +175,7 @@ impl JobStatus {
             rows: known.rows(),
             counted: ended.and_then(|ended| ended.counted),
             files: known.files.iter().map(|file| file.path.clone()).collect(),
-            gaps: known.gaps.iter().map(|gap| gap.reason.clone()).collect(),
+            gaps: known.gaps.iter().map(GapStatus::of).collect(),
             error: ended.and_then(|ended| ended.error.as_ref()).map(|error| error.message.clone()),
             known: known.clone(),
         }

@@ -15,7 +15,7 @@ use super::{
 use crate::error::Result;
 use serde::Serialize;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::Path,
     sync::{
@@ -90,7 +90,7 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn problem(&mut self, trouble: Trouble, path: &str, detail: impl Into<String>) {
-        self.report.problems.push(Problem { trouble, path: path.to_owned(), detail: detail.into() });
+        self.report.problems.push(Problem { trouble, path: inert(path), detail: detail.into() });
     }
 
     /// Reads the head, the journal, and the head again: a run that still writes moves it meanwhile.
@@ -105,6 +105,9 @@ impl Check<'_> {
         let mut walk = chain::walk(&path, head.as_ref().unwrap_or(&Head::start()), &mut |line| ledger.take(&line))?;
         if let (Some(head), Ok(Some(later))) = (&head, Head::read(&self.dir.join(layout::HEAD))) {
             walk.no_further_than(&later);
+            if walk.is_ahead_of(&later) {
+                self.note(&format!("{}: the last event is not in {}: a run was killed right then", layout::JOURNAL, layout::HEAD));
+            }
             self.note_end(&walk, head);
         }
         self.report.events = walk.lines;
@@ -128,16 +131,16 @@ impl Check<'_> {
 
     fn note_end(&mut self, walk: &Walk, head: &Head) {
         if walk.torn > 0 {
-            self.note(format!("{}: the last {} bytes are a line whose writing was cut off", layout::JOURNAL, walk.torn));
+            self.note(&format!("{}: the last {} bytes are a line whose writing was cut off", layout::JOURNAL, walk.torn));
         }
         let lost = walk.lost(head);
         if lost > 0 && walk.breaks.is_empty() {
-            self.note(format!("{}: the last {lost} events never reached the disk; no file is among them", layout::JOURNAL));
+            self.note(&format!("{}: the last {lost} events never reached the disk; no file is among them", layout::JOURNAL));
         }
     }
 
-    fn note(&mut self, note: String) {
-        self.report.notes.push(note);
+    fn note(&mut self, note: &str) {
+        self.report.notes.push(inert(note));
     }
 
     fn case_file(&mut self, ledger: &Ledger) {
@@ -162,7 +165,7 @@ impl Check<'_> {
             self.report.bytes += file.bytes;
             match verdict {
                 Verdict::Whole => {}
-                Verdict::Pending => self.note(format!("{}: whole, but still without its final name", file.path)),
+                Verdict::Pending => self.note(&format!("{}: whole, but still without its final name", file.path)),
                 Verdict::Bad(trouble, detail) => self.problem(trouble, &file.path, detail),
             }
         }
@@ -176,14 +179,14 @@ impl Check<'_> {
             .walk(&data, layout::DATA)
             .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
             .map_err(|error| disk::failed("listing", &data, error))?;
-        let unknown: Vec<String> = found.files.into_iter().filter(|path| !ledger.paths.contains(path)).collect();
-        let later = if unknown.is_empty() { BTreeSet::new() } else { self.paths_now() };
+        let unknown: Vec<String> = found.files.into_iter().filter(|path| !ledger.files.contains_key(path)).collect();
+        let later = if unknown.is_empty() { BTreeMap::new() } else { self.files_now() };
         let temps: BTreeSet<String> = ledger.standing().map(Ledger::temp_of).collect();
-        for path in unknown.into_iter().filter(|path| !later.contains(path) && !temps.contains(path)) {
+        for path in unknown.into_iter().filter(|path| !later.contains_key(path) && !temps.contains(path)) {
             self.extra(&path);
         }
         for path in ledger.files.keys().filter(|path| self.is_left(path, ledger)).cloned().collect::<Vec<_>>() {
-            self.note(format!("{path}: its rows are in another file since, and it is still there"));
+            self.note(&format!("{path}: its rows are in another file since, and it is still there"));
         }
         Ok(())
     }
@@ -191,7 +194,7 @@ impl Check<'_> {
     fn extra(&mut self, path: &str) {
         let name = path.rsplit('/').next().unwrap_or(path);
         if layout::is_temp(name) {
-            self.note(format!("{path}: left by a run that was killed, or still being written"));
+            self.note(&format!("{path}: left by a run that was killed, or still being written"));
         } else {
             self.problem(Trouble::Extra, path, "no run wrote it");
         }
@@ -201,10 +204,10 @@ impl Check<'_> {
         ledger.replaced.contains(path) && layout::resolve(self.dir, path).is_some_and(|path| path.exists())
     }
 
-    fn paths_now(&self) -> BTreeSet<String> {
+    fn files_now(&self) -> BTreeMap<String, FileStored> {
         let mut ledger = Ledger::default();
         let walked = chain::walk(&self.dir.join(layout::JOURNAL), &Head::start(), &mut |line| ledger.take(&line));
-        if walked.is_ok() { ledger.paths } else { BTreeSet::new() }
+        if walked.is_ok() { ledger.files } else { BTreeMap::new() }
     }
 }
 
@@ -217,6 +220,13 @@ impl From<Flaw> for Trouble {
             Flaw::Extra => Self::Extra,
         }
     }
+}
+
+/// Makes a name harmless on a terminal: those in a case may come from anywhere.
+fn inert(text: &str) -> String {
+    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let shown = |c: char| if c.is_control() || turns(c) { c.escape_unicode().to_string() } else { c.to_string() };
+    text.chars().map(shown).collect()
 }
 
 fn trouble(error: &io::Error) -> Trouble {

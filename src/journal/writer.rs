@@ -13,6 +13,7 @@ use super::{
 use crate::error::{Error, Kind, Result};
 use jiff::Timestamp;
 use std::{
+    fmt,
     fs::{File, OpenOptions},
     io::{self, Write},
     mem,
@@ -25,7 +26,11 @@ const KEPT: usize = 256;
 
 /// The journal of a case that this process holds the lock of.
 #[derive(Debug)]
-pub struct Journal(Mutex<State>);
+pub struct Journal {
+    state: Mutex<State>,
+    /// What must be held as long as anything may be written: the lock of the case. Dropped last.
+    _guard: Box<dyn fmt::Debug + Send + Sync>,
+}
 
 #[derive(Debug)]
 struct State {
@@ -44,18 +49,21 @@ struct State {
 }
 
 impl Journal {
-    /// Opens the journal of the case in `dir` for appending, after [`super::walk`] found it sound.
-    pub(crate) fn open(dir: &Path, walk: &Walk, case_sha256: String) -> Result<Self> {
+    /// Opens the journal of the case in `dir` for appending, after [`super::walk`] found it sound. `guard` lives as long as the journal.
+    pub(crate) fn open(dir: &Path, walk: &Walk, case_sha256: String, guard: Box<dyn fmt::Debug + Send + Sync>) -> Result<Self> {
         let path = dir.join(layout::JOURNAL);
         let file = OpenOptions::new().append(true).open(&path).map_err(|error| disk::failed("opening", &path, error))?;
         file.sync_data().map_err(|error| disk::failed("syncing", &path, error))?;
         let head_path = dir.join(layout::HEAD);
-        let head_file = OpenOptions::new().write(true).open(&head_path).map_err(|error| disk::failed("opening", &head_path, error))?;
-        Ok(Self(Mutex::new(State {
+        let head_failed = |error| disk::failed("writing", &head_path, error);
+        let mut head_file = OpenOptions::new().write(true).open(&head_path).map_err(head_failed)?;
+        let head = Head { durable: walk.last.clone(), latest: walk.last.clone() };
+        head.write(&mut head_file).map_err(head_failed)?;
+        let state = Mutex::new(State {
             path,
             file,
             head_file,
-            head: Head { durable: walk.last.clone(), latest: walk.last.clone() },
+            head,
             length: walk.whole,
             torn: walk.torn > 0,
             broken: false,
@@ -63,7 +71,8 @@ impl Journal {
             run: None,
             begun: false,
             kept: Vec::new(),
-        })))
+        });
+        Ok(Self { state, _guard: guard })
     }
 
     /// Takes down who runs what, as of now. It is written by [`Self::begin`], or by the first event that cannot wait.
@@ -89,8 +98,13 @@ impl Journal {
         self.state().append(Timestamp::now(), event)
     }
 
+    /// Tells whether a failure left the journal such that nobody knows what of the last event is on the disk.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.state().broken
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -183,4 +197,97 @@ fn refuse_user_info(event: &Event) -> Result<()> {
         return Err(Error::new(Kind::Failed, "a URL with user-info was about to be journalled; it was not"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{Repaired, Request, Walk, chain, empty_head};
+
+    fn open(dir: &Path) -> Journal {
+        Journal::open(dir, &walk(dir), "c".into(), Box::new(())).unwrap()
+    }
+
+    fn new_dir() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        fs_err::write(dir.path().join(layout::JOURNAL), "").unwrap();
+        fs_err::write(dir.path().join(layout::HEAD), empty_head()).unwrap();
+        dir
+    }
+
+    fn walk(dir: &Path) -> Walk {
+        let head = Head::read(&dir.join(layout::HEAD)).unwrap().unwrap();
+        let mut walk = chain::walk(&dir.join(layout::JOURNAL), &head, &mut |_| ()).unwrap();
+        walk.no_further_than(&head);
+        walk
+    }
+
+    fn request(url: &str) -> Event {
+        Event::Request(Request { url: url.into(), ..Request::default() })
+    }
+
+    fn events(dir: &Path) -> Vec<String> {
+        let text = fs_err::read_to_string(dir.join(layout::JOURNAL)).unwrap();
+        let of = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["event"].as_str().unwrap().to_owned();
+        text.lines().map(of).collect()
+    }
+
+    #[test]
+    fn what_comes_before_the_run_is_kept_until_it_began() {
+        let dir = new_dir();
+        let journal = open(dir.path());
+        journal.append(Event::Repaired(Repaired::default())).unwrap();
+        journal.append(request("https://login.test/token")).unwrap();
+        assert!(events(dir.path()).is_empty());
+        journal.prepare(RunStarted::here("0", vec![], None));
+        journal.begin(Some(1.5)).unwrap();
+        journal.begin(None).unwrap();
+        assert_eq!(events(dir.path()), ["run-started", "repaired", "request"]);
+        let text = fs_err::read_to_string(dir.path().join(layout::JOURNAL)).unwrap();
+        assert!(text.contains(r#""clock_skew_seconds":1.5"#), "{text}");
+        assert!(walk(dir.path()).breaks.is_empty());
+    }
+
+    #[test]
+    fn a_run_that_ends_early_still_says_that_it_was() {
+        let dir = new_dir();
+        let journal = open(dir.path());
+        journal.prepare(RunStarted::here("0", vec![], None));
+        journal.append(request("https://login.test/token")).unwrap();
+        drop(journal);
+        assert_eq!(events(dir.path()), ["run-started", "request"]);
+    }
+
+    #[test]
+    fn nothing_that_must_last_is_taken_before_a_run() {
+        let dir = new_dir();
+        let journal = open(dir.path());
+        let error = journal.append(Event::RunEnded(event::RunEnded::default())).unwrap_err();
+        assert_eq!(error.kind(), Kind::Failed);
+    }
+
+    #[test]
+    fn a_url_with_user_info_is_refused() {
+        let dir = new_dir();
+        let journal = open(dir.path());
+        assert!(journal.append(request("https://user:pw@host/x")).is_err());
+        assert!(journal.append(request("https://host/v1.0/users/a@b.test")).is_ok());
+    }
+
+    #[test]
+    fn a_torn_line_goes_with_the_next_write() {
+        let dir = new_dir();
+        let journal = open(dir.path());
+        journal.prepare(RunStarted::here("0", vec![], None));
+        drop(journal);
+        let path = dir.path().join(layout::JOURNAL);
+        let whole = fs_err::read(&path).unwrap();
+        fs_err::write(&path, [&whole[..], b"{\"seq\":2,\"ti"].concat()).unwrap();
+        assert_eq!((walk(dir.path()).torn, walk(dir.path()).breaks.len()), (12, 0));
+        let journal = open(dir.path());
+        journal.prepare(RunStarted::here("0", vec![], None));
+        drop(journal);
+        assert_eq!(events(dir.path()), ["run-started", "run-started"]);
+        assert!(walk(dir.path()).breaks.is_empty());
+    }
 }

@@ -36,7 +36,7 @@ pub struct CaseInfo {
     pub tool_version: String,
 }
 
-/// A case that this process writes to, and no other. Shared by all tasks of the run.
+/// A case that this process writes to, and no other, until the last handle on its journal is gone. Shared by all tasks of the run.
 #[derive(Debug)]
 pub struct Case {
     pub(super) dir: PathBuf,
@@ -44,8 +44,6 @@ pub struct Case {
     pub(super) names: Names,
     info: CaseInfo,
     jobs: Jobs,
-    // Last, so that the journal has ended before the next run may begin.
-    _lock: Lock,
 }
 
 /// A case that is only looked at, while a run may work on it.
@@ -71,9 +69,9 @@ impl Case {
             Some(info) => info,
             None => create(dir, tool_version)?,
         };
-        let opened = recover::open(dir)?;
+        let opened = recover::open(dir, lock)?;
         let names = Names::new(&opened.ledger);
-        Ok(Self { dir: dir.to_owned(), journal: Arc::new(opened.journal), names, info, jobs: opened.ledger.jobs, _lock: lock })
+        Ok(Self { dir: dir.to_owned(), journal: Arc::new(opened.journal), names, info, jobs: opened.ledger.jobs })
     }
 
     /// Looks at the case in `dir` without locking or changing it.

@@ -9,9 +9,9 @@ use crate::{
 use serde::Serialize;
 use std::{
     collections::BTreeSet,
-    fs,
+    fs, io,
     path::Path,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 /// What the journal says of a file beyond its bytes.
@@ -56,18 +56,30 @@ impl From<&FileStored> for Written {
 }
 
 impl Case {
-    /// Makes a sealed file part of the case. Once this returns it is there for good.
+    /// Makes a sealed file part of the case. Once this returns it is there for good. It waits for the disk a few times, as
+    /// [`super::Draft::seal`] does: milliseconds, more where the disk is slow.
     ///
     /// # Errors
     /// [`Kind::Disk`]. Where the journal has the file already and only its name is lacking, the next [`Case::open`] gives it.
     pub fn commit(&self, sealed: Sealed, facts: Facts) -> Result<Written> {
         let file = announce(&sealed, facts)?;
+        self.names.announce(&file.path)?;
         let written = Written::from(&file);
         let replaces = file.replaces.clone();
-        self.journal.append(Event::File(file))?;
+        if let Err(error) = self.journal.append(Event::File(file)) {
+            return Err(self.not_announced(sealed, error));
+        }
         self.give_name(sealed, &written.path)?;
-        self.remove_replaced(&replaces)?;
+        recover::remove_replaced(&self.dir, &replaces)?;
         Ok(written)
+    }
+
+    /// Drops the file, unless the journal may hold its event after all.
+    fn not_announced(&self, sealed: Sealed, error: Error) -> Error {
+        if self.journal.is_broken() {
+            drop(sealed.temp.keep());
+        }
+        error
     }
 
     fn give_name(&self, sealed: Sealed, relative: &str) -> Result<()> {
@@ -75,7 +87,7 @@ impl Case {
             layout::resolve(&self.dir, relative).ok_or_else(|| Error::new(Kind::Failed, format!("`{relative}` is no path of a case")))?;
         let temp = sealed.temp.to_path_buf();
         let Err(error) = recover::name(sealed.temp, &path) else { return Ok(()) };
-        if path.symlink_metadata().is_ok() {
+        if error.kind() == io::ErrorKind::AlreadyExists {
             self.withdraw(relative, "a file of that name was there already");
             drop(fs::remove_file(temp));
         }
@@ -86,15 +98,6 @@ impl Case {
         let withdrawn = Withdrawn { path: path.to_owned(), reason: reason.to_owned() };
         // Where the disk refuses this too, `case verify` will name the file: its hash is not that of the one in its place.
         drop(self.journal.append(Event::Withdrawn(withdrawn)));
-    }
-
-    fn remove_replaced(&self, replaced: &[String]) -> Result<()> {
-        for path in replaced.iter().filter_map(|path| layout::resolve(&self.dir, path)) {
-            fs::remove_file(&path).map_err(|error| disk::failed("removing", &path, error))?;
-            // The folder of parts goes with the last of them.
-            drop(fs::remove_dir(disk::parent(&path)));
-        }
-        Ok(())
     }
 }
 
@@ -119,26 +122,47 @@ fn announce(sealed: &Sealed, facts: Facts) -> Result<FileStored> {
     })
 }
 
-/// The names that are taken, without their formats and folded to lower case as many file systems do.
+/// The names that are taken, folded to lower case as many file systems do.
 #[derive(Debug)]
-pub(super) struct Names(Mutex<BTreeSet<String>>);
+pub(super) struct Names(Mutex<Taken>);
+
+#[derive(Debug)]
+struct Taken {
+    /// Paths without their formats.
+    keys: BTreeSet<String>,
+    /// Paths that the journal has.
+    paths: BTreeSet<String>,
+}
 
 impl Names {
     pub(super) fn new(ledger: &Ledger) -> Self {
-        let keys = ledger.paths.iter().flat_map(|path| Place::keys_of(path));
-        Self(Mutex::new(keys.map(str::to_lowercase).collect()))
+        let folded = |path: &str| path.to_lowercase();
+        let keys = ledger.paths.iter().flat_map(|path| Place::keys_of(path)).map(folded).collect();
+        let paths = ledger.paths.iter().map(|path| folded(path)).collect();
+        Self(Mutex::new(Taken { keys, paths }))
+    }
+
+    /// Takes down a path that the journal is about to have. None is announced twice, whatever became of the first.
+    fn announce(&self, path: &str) -> Result<()> {
+        let is_new = self.taken().paths.insert(path.to_lowercase());
+        let twice = || Error::new(Kind::Failed, format!("`{path}` was about to be stored a second time; it was not"));
+        is_new.then_some(()).ok_or_else(twice)
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn reserve(&self, dir: &Path, place: &Place) -> Place {
         let on_disk = on_disk(&place.folder_in(dir));
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let free = |place: &Place| !taken.contains(&place.key().to_lowercase()) && !on_disk.contains(&place.stem().to_lowercase());
+        let mut taken = self.taken();
+        let free = |place: &Place| !taken.keys.contains(&place.key().to_lowercase()) && !on_disk.contains(&place.stem().to_lowercase());
         let mut number = 1;
         while !free(&place.numbered(number)) {
             number += 1;
         }
         let place = place.numbered(number);
-        taken.insert(place.key().to_lowercase());
+        taken.keys.insert(place.key().to_lowercase());
         place
     }
 }

@@ -52,6 +52,8 @@ pub struct Place {
 
 /// Stem of files without a window: inventories, pulled whole.
 const WHOLE: &str = "whole";
+/// Ending of the folder that holds the parts of a file until they are one.
+const PARTS: &str = ".parts";
 
 impl Place {
     /// Returns the place of a query's rows: `data/<tenant>/hunt/<query>/<from>_<to>`.
@@ -70,7 +72,14 @@ impl Place {
     /// Returns the place of one slice of this: in a folder named after it.
     #[must_use]
     pub fn part(&self, slice: Window) -> Self {
-        Self { folder: format!("{}/{}.parts", self.folder, self.stem), stem: stem(Some(slice)), format: self.format }
+        Self { folder: format!("{}/{}{PARTS}", self.folder, self.stem), stem: stem(Some(slice)), format: self.format }
+    }
+
+    /// Returns the place of the whole that a path of the journal is a part of, so that a resumed job goes on in the same folder.
+    pub fn whole_of(part: &str, format: Format) -> Option<Self> {
+        let (parts, _) = part.rsplit_once('/')?;
+        let (folder, stem) = parts.strip_suffix(PARTS)?.rsplit_once('/')?;
+        Some(Self { folder: folder.to_owned(), stem: stem.to_owned(), format })
     }
 
     /// Returns the same place in another format.
@@ -191,6 +200,8 @@ mod tests {
         let day = window("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z");
         let part = place.part(day).path();
         assert_eq!(part, format!("{folder}/20260101T000000Z_20260131T000000-0000001Z.parts/20260101T000000Z_20260102T000000Z.ndjson"));
+        assert_eq!(Place::whole_of(&part, Format::Ndjson), Some(place.clone()));
+        assert_eq!(Place::whole_of(&place.path(), Format::Ndjson), None);
         assert!(Place::keys_of(&part).any(|key| key == place.key()));
         assert_eq!(Place::pull("t", "mde", "machines", None, Format::Csv).path(), "data/t/pull/mde/machines/whole.csv");
     }

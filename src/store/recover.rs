@@ -1,6 +1,9 @@
 //! Puts in order what a killed run left, under the lock: names that were announced and not given, temporary files, replaced parts.
 
-use super::case::{Opened, case_sha256};
+use super::{
+    case::{Opened, case_sha256},
+    lock::Lock,
+};
 use crate::{
     error::{Error, Kind, Result},
     journal::{self, Event, FileStored, Found, Head, Journal, Ledger, Repaired, Walk, disk, layout},
@@ -9,7 +12,7 @@ use std::{collections::BTreeSet, fs, io, path::Path};
 use tempfile::TempPath;
 
 /// Opens the journal of the case in `dir`. One whose chain does not hold is refused: nothing is added to evidence that was changed.
-pub(super) fn open(dir: &Path) -> Result<Opened> {
+pub(super) fn open(dir: &Path, lock: Lock) -> Result<Opened> {
     let mut ledger = Ledger::default();
     let head = head(dir)?;
     let mut walk = journal::walk(&dir.join(layout::JOURNAL), &head, &mut |line| ledger.take(&line))?;
@@ -18,7 +21,7 @@ pub(super) fn open(dir: &Path) -> Result<Opened> {
         return Err(damaged(dir, &flaw.detail));
     }
     let mut actions = ends(&walk, &head);
-    let journal = Journal::open(dir, &walk, case_sha256(dir)?)?;
+    let journal = Journal::open(dir, &walk, case_sha256(dir)?, Box::new(lock))?;
     files(dir, &ledger, &mut actions)?;
     if !actions.is_empty() {
         journal.append(Event::Repaired(Repaired { actions }))?;
@@ -52,13 +55,33 @@ fn files(dir: &Path, ledger: &Ledger, actions: &mut Vec<String>) -> Result<()> {
             keep.insert(Ledger::temp_of(file));
         }
     }
-    for path in ledger.replaced.iter().filter(|path| ledger.files.contains_key(*path)) {
-        remove(dir, path, "removed, its rows being in another file", actions)?;
+    // Where a file is lost, parts that it replaced may be all that is left of its rows.
+    if keep.is_empty() {
+        let replaced: Vec<String> = ledger.replaced.iter().filter(|path| ledger.files.contains_key(*path)).cloned().collect();
+        let removed = remove_replaced(dir, &replaced)?;
+        actions.extend(removed.iter().map(|path| format!("{path}: removed, its rows being in another file")));
     }
     for path in leftovers(dir)?.into_iter().filter(|path| !keep.contains(path)) {
-        remove(dir, &path, "removed, left by a run that was killed", actions)?;
+        if remove(dir, &path)? {
+            actions.push(format!("{path}: removed, left by a run that was killed"));
+        }
     }
     Ok(())
+}
+
+/// Removes files whose rows are in another, and the folder of parts with the last of them. Returns those that were there.
+pub(super) fn remove_replaced(dir: &Path, replaced: &[String]) -> Result<Vec<String>> {
+    let mut removed = Vec::new();
+    for relative in replaced {
+        if remove(dir, relative)? {
+            removed.push(relative.clone());
+        }
+        if let Some(path) = layout::resolve(dir, relative) {
+            // It refuses, rightly, while the folder holds anything.
+            drop(fs::remove_dir(disk::parent(&path)));
+        }
+    }
+    Ok(removed)
 }
 
 /// Gives an announced file its name where that was not done. False where it can be neither found nor finished: what is left of it
@@ -107,12 +130,11 @@ fn leftovers(dir: &Path) -> Result<Vec<String>> {
     Ok(found.files.into_iter().filter(is_left).collect())
 }
 
-fn remove(dir: &Path, relative: &str, why: &str, actions: &mut Vec<String>) -> Result<()> {
-    let Some(path) = layout::resolve(dir, relative) else { return Ok(()) };
+fn remove(dir: &Path, relative: &str) -> Result<bool> {
+    let Some(path) = layout::resolve(dir, relative) else { return Ok(false) };
     match fs::remove_file(&path) {
-        Ok(()) => actions.push(format!("{relative}: {why}")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(disk::failed("removing", &path, error)),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(disk::failed("removing", &path, error)),
     }
-    Ok(())
 }

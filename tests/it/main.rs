@@ -1,6 +1,8 @@
 //! The one integration-test binary.
 
 mod bench;
+mod case;
+mod case_death;
 mod layers;
 mod support;
 mod tls;
