@@ -1,3 +1,5 @@
 //! The query language: lexer, parser, syntax tree with positions; what a query reads, and whether cutting it in time is exact.
 
 pub mod ast;
+#[cfg(feature = "engine")]
+pub mod engine;
