@@ -79,7 +79,7 @@ impl World {
         let (good, expired) = (secrets.first().map_or("", String::as_str), secrets.last().map_or("", String::as_str));
         let clock = Clock { end: options.end.unwrap_or(now), started: Instant::now() };
         Ok(Self {
-            vaults: Vaults::new(&certificates, &Secrets { good, expired }, seconds),
+            vaults: Vaults::new(&certificates, &Secrets { good, expired }, seconds)?,
             mint: Mint::new(KeyPair::rsa("accounts.accesscontrol.windows.net", seconds - 86_400, seconds + 365 * 86_400)?)?,
             grounds: Grounds::new(&options, clock.end)?,
             dice: Dice::new(options.seed, &options.faults),

@@ -27,8 +27,8 @@ pub(super) fn attributes(version: &Version) -> Value {
 }
 
 /// A `SecretBundle`.
-pub(super) fn secret(host: &str, object: &Object, version: &Version) -> Option<Value> {
-    let (value, kind) = version.secret()?;
+pub(super) fn secret(host: &str, object: &Object, version: &Version) -> Value {
+    let (value, kind) = version.secret();
     let mut bundle = json!({
         "value": value, "id": id(host, Family::Secrets, object.name, Some(&version.id)),
         "attributes": attributes(version), "tags": {},
@@ -40,12 +40,12 @@ pub(super) fn secret(host: &str, object: &Object, version: &Version) -> Option<V
         bundle["kid"] = json!(id(host, Family::Keys, object.name, Some(&version.id)));
         bundle["managed"] = json!(true);
     }
-    Some(bundle)
+    bundle
 }
 
 /// A `CertificateBundle`: the public part.
 pub(super) fn certificate(host: &str, object: &Object, version: &Version) -> Option<Value> {
-    let Content::Certificate { pair, exportable, pem } = &version.content else { return None };
+    let Content::Certificate { pair, exportable, pem, .. } = &version.content else { return None };
     let at = |family| id(host, family, object.name, Some(&version.id));
     let kind = if *pem { "application/x-pem-file" } else { "application/x-pkcs12" };
     let key = if pair.is_rsa() { json!({"kty": "RSA", "key_size": 2048}) } else { json!({"kty": "EC", "key_size": 256, "crv": "P-256"}) };

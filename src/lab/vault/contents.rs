@@ -46,8 +46,8 @@ impl Family {
 pub(super) enum Content {
     /// A plain secret and its content type.
     Secret(String, Option<&'static str>),
-    /// A certificate with its key.
-    Certificate { pair: KeyPair, exportable: bool, pem: bool },
+    /// A certificate with its key, and the value of the secret behind it: the same bytes each time it is read.
+    Certificate { pair: KeyPair, exportable: bool, pem: bool, value: String },
 }
 
 /// One version of an object.
@@ -159,11 +159,11 @@ pub(crate) struct Secrets<'a> {
 
 impl Vaults {
     /// Fills them.
-    pub(crate) fn new(certificates: &Certificates, secrets: &Secrets<'_>, now: i64) -> Self {
-        let mut objects = certificate_objects(certificates, now);
+    pub(crate) fn new(certificates: &Certificates, secrets: &Secrets<'_>, now: i64) -> Result<Self> {
+        let mut objects = certificate_objects(certificates, now)?;
         objects.extend(secret_objects(secrets, now));
         objects.sort_by_key(|object| object.name);
-        Self { vaults: vaults(), objects }
+        Ok(Self { vaults: vaults(), objects })
     }
 
     /// Finds the vault that a host name means: its first label; an address means the first vault.
@@ -197,22 +197,23 @@ fn vaults() -> Vec<Vault> {
     NAMES.iter().map(|&name| Vault { name, access: access(name) }).collect()
 }
 
-fn certificate_objects(certificates: &Certificates, now: i64) -> Vec<Object> {
+fn certificate_objects(certificates: &Certificates, now: i64) -> Result<Vec<Object>> {
     let object = |name, pair: &KeyPair, exportable, pem| {
-        let mut version = version(Content::Certificate { pair: pair.clone(), exportable, pem }, now - 30 * DAY);
+        let value = if pem { pair.pem(exportable)? } else { BASE64_STANDARD.encode(pair.pfx(exportable)?) };
+        let mut version = version(Content::Certificate { pair: pair.clone(), exportable, pem, value }, now - 30 * DAY);
         let expired = name == "ir-app-expired";
         version.from = Some(if expired { now - 400 * DAY } else { now - 30 * DAY });
         version.to = Some(if expired { now - 35 * DAY } else { now + 335 * DAY });
-        Object { name, versions: vec![version] }
+        Ok(Object { name, versions: vec![version] })
     };
-    vec![
-        object("ir-app", &certificates.pfx, true, false),
-        object("ir-app-pem", &certificates.pem, true, true),
-        object("ir-app-sign", &certificates.sealed, false, false),
-        object("ir-app-unregistered", &certificates.unregistered, true, false),
-        object("ir-app-expired", &certificates.expired, true, false),
-        object("ir-app-ec", &certificates.elliptic, true, false),
-    ]
+    Ok(vec![
+        object("ir-app", &certificates.pfx, true, false)?,
+        object("ir-app-pem", &certificates.pem, true, true)?,
+        object("ir-app-sign", &certificates.sealed, false, false)?,
+        object("ir-app-unregistered", &certificates.unregistered, true, false)?,
+        object("ir-app-expired", &certificates.expired, true, false)?,
+        object("ir-app-ec", &certificates.elliptic, true, false)?,
+    ])
 }
 
 fn secret_objects(secrets: &Secrets<'_>, now: i64) -> Vec<Object> {
@@ -241,14 +242,12 @@ fn version(content: Content, created: i64) -> Version {
 }
 
 impl Version {
-    /// The value and content type of the secret behind it; none where it cannot be encoded.
-    pub(super) fn secret(&self) -> Option<(String, Option<&'static str>)> {
+    /// The value and content type of the secret, or of the one behind the certificate.
+    pub(super) fn secret(&self) -> (&str, Option<&'static str>) {
         match &self.content {
-            Content::Secret(value, kind) => Some((value.clone(), *kind)),
-            Content::Certificate { pair, exportable, pem: true } => Some((pair.pem(*exportable).ok()?, Some("application/x-pem-file"))),
-            Content::Certificate { pair, exportable, pem: false } => {
-                Some((BASE64_STANDARD.encode(pair.pfx(*exportable).ok()?), Some("application/x-pkcs12")))
-            }
+            Content::Secret(value, kind) => (value, *kind),
+            Content::Certificate { value, pem: true, .. } => (value, Some("application/x-pem-file")),
+            Content::Certificate { value, pem: false, .. } => (value, Some("application/x-pkcs12")),
         }
     }
 

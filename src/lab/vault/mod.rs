@@ -146,15 +146,15 @@ impl Desk<'_> {
         }
         let host = &self.call.host;
         let bundle = match self.family {
-            Family::Secrets => self.secret(object, version),
+            Family::Secrets => Some(self.secret(object, version)),
             Family::Certificates => bundle::certificate(host, object, version),
             Family::Keys => bundle::key(host, object, version),
         };
         bundle.ok_or_else(|| Refusal::not_found(self.family, name))
     }
 
-    fn secret(&self, object: &Object, version: &Version) -> Option<Value> {
-        let mut bundle = bundle::secret(&self.call.host, object, version)?;
+    fn secret(&self, object: &Object, version: &Version) -> Value {
+        let mut bundle = bundle::secret(&self.call.host, object, version);
         if version.is_confidential() {
             self.note(version);
         }
@@ -163,14 +163,12 @@ impl Desk<'_> {
         if let Some(older) = older.filter(|_| self.call.query("api-version").is_some_and(|version| version.starts_with("20"))) {
             bundle["previousVersion"] = json!(older.id);
         }
-        Some(bundle)
+        bundle
     }
 
     fn note(&self, version: &Version) {
         let ledger = &self.world.ledger;
-        if let Some((value, _)) = version.secret() {
-            ledger.note(value.trim_end());
-        }
+        ledger.note(version.secret().0.trim_end());
         if let Content::Certificate { pair, .. } = &version.content {
             let pem = pair.key.private_key_to_pem_pkcs8().unwrap_or_default();
             let text = String::from_utf8_lossy(&pem).into_owned();
