@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// A refused call.
+#[derive(Debug)]
 pub(crate) struct Refusal {
     status: u16,
     code: &'static str,
