@@ -13,8 +13,9 @@ use std::{fmt::Write as _, path::Path};
 pub(super) fn toml(world: &World, ca_file: &str) -> String {
     let url = |service| format!("https://{}", world.address(service));
     let vault = world.address(Service::Vault);
-    let names: Vec<String> =
-        vault::NAMES.iter().map(|name| format!("{:?} = {:?}", format!("{name}.{VAULT_SUFFIX}"), vault.to_string())).collect();
+    let names: Vec<String> = vault::NAMES.iter().map(|name| format!("\"{name}.{VAULT_SUFFIX}\" = \"{vault}\"")).collect();
+    // What JSON escapes in a text, TOML reads back.
+    let ca_file = serde_json::Value::from(ca_file);
     format!(
         r#"# A simulated tenant of ircollect lab. It lives as long as the lab does.
 
@@ -36,7 +37,7 @@ xdr = "{xdr}"
 mde = "{mde}"
 vault_suffix = "{VAULT_SUFFIX}"
 vault_scope = "{VAULT_AUDIENCE}/.default"
-ca_file = {ca_file:?}
+ca_file = {ca_file}
 resolve = {{ {names} }}
 "#,
         authority = url(Service::Authority),
@@ -73,7 +74,9 @@ pub(super) fn variables(world: &World, config: &str, ca_file: &str) -> Vec<(&'st
 
 /// `lab.env`: lines for bash, and the same for PowerShell behind `#`.
 pub(super) fn env(variables: &[(&'static str, String)]) -> String {
-    let mut text = String::from("# A simulated tenant of ircollect lab; for this shell alone. bash, zsh: source lab.env\n");
+    let mut text = String::from(
+        "# A simulated tenant of ircollect lab; for this shell alone, whose curl then trusts nothing else. bash, zsh: source lab.env\n",
+    );
     for (name, value) in variables {
         let _ = writeln!(text, "export {name}='{}'", value.replace('\'', r"'\''"));
     }
@@ -82,6 +85,28 @@ pub(super) fn env(variables: &[(&'static str, String)]) -> String {
         let _ = writeln!(text, "#$env:{name} = '{}'", value.replace('\'', "''"));
     }
     text
+}
+
+/// A script that answers `az account get-access-token` as the Azure CLI does, whoever is asked for.
+pub(super) fn az_script(world: &World) -> String {
+    let (now, lifetime) = (jiff::Timestamp::now(), 3_600);
+    let token = world.vault_token(now.as_second(), lifetime);
+    let expires = now.as_second() + lifetime;
+    let local = jiff::Timestamp::from_second(expires).map(|time| time.to_zoned_datetime(jiff::tz::TimeZone::system())).ok();
+    let local = local.map(|time| time.strftime("%Y-%m-%d %H:%M:%S.000000").to_string()).unwrap_or_default();
+    format!(
+        r#"#!/bin/sh
+# Stands in for the Azure CLI, signed in to the simulated tenant of ircollect lab.
+case "$1 $2" in
+"account get-access-token")
+    cat <<'END'
+{{"accessToken": "{token}", "expiresOn": "{local}", "expires_on": {expires}, "subscription": "1ab00000-0000-4000-8000-0000000005ab", "tenant": "{HOME}", "tokenType": "Bearer"}}
+END
+    ;;
+*) echo "this stand-in knows 'az account get-access-token' alone" >&2; exit 2 ;;
+esac
+"#
+    )
 }
 
 /// Writes a file that only its owner may read: lab.env holds secrets.

@@ -125,7 +125,7 @@ impl Lab {
         self.world.now()
     }
 
-    /// The content of `lab.toml`, for a certificate that lies at `ca_file`.
+    /// The content of `lab.toml`, for a certificate that lies at `ca_file` (absolute, or relative to `lab.toml`).
     pub fn toml(&self, ca_file: &Path) -> String {
         files::toml(&self.world, &ca_file.display().to_string())
     }
@@ -150,8 +150,13 @@ impl Lab {
         let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
         files::write(&dir.join("ca.pem"), &self.ca_pem)?;
         files::write(&dir.join("lab.env"), &self.env(&dir))?;
-        files::write(&dir.join("lab.toml"), &self.toml(&dir.join("ca.pem")))?;
+        files::write(&dir.join("lab.toml"), &self.toml(Path::new("ca.pem")))?;
         Ok(dir.join("lab.toml"))
+    }
+
+    /// A stand-in for the Azure CLI: a shell script that, called `az` and first on PATH, is signed in as the vault-reader.
+    pub fn az_script(&self) -> String {
+        files::az_script(&self.world)
     }
 
     /// Every request received so far, in the order of the answers.

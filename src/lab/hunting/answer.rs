@@ -18,7 +18,7 @@ use std::{io, time::Instant};
 
 /// Bytes of results that are held before the answer begins. Up to here a passed byte cap is the 400 that it is at the
 /// service; only a lab whose cap was lifted beyond sends more, and then cannot take back its 200.
-const HELD: u64 = 64 * 1024 * 1024;
+pub(super) const HELD: u64 = 64 * 1024 * 1024;
 
 /// What an answer looks like.
 #[derive(Clone)]
@@ -124,13 +124,13 @@ fn first(batch: &RecordBatch, most: u64) -> RecordBatch {
 }
 
 /// Makes the body of an answer; what can be refused is refused before it begins.
-pub(super) async fn body(answer: Answer, envelope: Envelope, caps: Caps) -> Result<Body, Refusal> {
+pub(super) async fn body(answer: Answer, envelope: Envelope, caps: Caps, most_held: u64) -> Result<Body, Refusal> {
     let writer = Writer::new(&answer.columns, envelope.shape);
     let mut results = Results { stream: answer.stream, writer, caps, rows: 0, bytes: 0 };
     let mut held = Vec::new();
     while let Some(rows) = results.next().await {
         held.push(rows.map_err(refused)?);
-        if results.bytes > HELD {
+        if results.bytes > most_held {
             return Ok(endless(envelope, held, results));
         }
     }
@@ -159,4 +159,78 @@ fn endless(envelope: Envelope, held: Vec<Bytes>, results: Results) -> Body {
         }
     });
     Body::from_stream(stream::iter(before.collect::<Vec<_>>()).chain(rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kql::{ast::TypeName, engine::arrow_schema};
+    use axum::body::to_bytes;
+    use datafusion::{
+        arrow::array::{ArrayRef, Int64Array},
+        physical_plan::stream::RecordBatchStreamAdapter,
+    };
+    use std::sync::Arc;
+
+    const LIFTED: Caps = Caps { rows: u64::MAX, bytes: u64::MAX };
+
+    fn numbers(batches: i64, each: i64) -> Answer {
+        let columns = vec![Column::new("n", TypeName::Long)];
+        let schema = arrow_schema(&columns);
+        let made = Arc::clone(&schema);
+        let batches = (0..batches).map(move |batch| {
+            let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(batch * each..(batch + 1) * each));
+            Ok(RecordBatch::try_new(Arc::clone(&made), vec![numbers]).unwrap())
+        });
+        Answer { columns, stream: Box::pin(RecordBatchStreamAdapter::new(schema, stream::iter(batches))) }
+    }
+
+    async fn read(service: Service, shape: Shape, answer: Answer, caps: Caps) -> Result<String, Refusal> {
+        let envelope = Envelope::new(service, shape, answer.columns.clone());
+        let bytes = to_bytes(body(answer, envelope, caps, 1_000).await?, usize::MAX).await.unwrap();
+        Ok(String::from_utf8(bytes.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn each_api_has_its_own_envelope() {
+        let graph = read(Service::Graph, Shape::default(), numbers(2, 1), LIFTED).await.unwrap();
+        let context = r#"{"@odata.context":"https://graph.microsoft.com/v1.0/$metadata#microsoft.graph.security.huntingQueryResults""#;
+        assert_eq!(graph, format!(r#"{context},"schema":[{{"name":"n","type":"Int64"}}],"results":[{{"n":0}},{{"n":1}}]}}"#));
+        let shape = Shape { results_first: true, pascal_schema: true, ..Shape::default() };
+        let turned = read(Service::Graph, shape, numbers(1, 1), LIFTED).await.unwrap();
+        assert_eq!(turned, format!(r#"{context},"results":[{{"n":0}}],"schema":[{{"Name":"n","Type":"Int64"}}]}}"#));
+        let xdr: Value = serde_json::from_str(&read(Service::Xdr, Shape::default(), numbers(3, 5), LIFTED).await.unwrap()).unwrap();
+        assert_eq!(xdr["Stats"]["dataset_statistics"][0]["table_row_count"], 15);
+        assert_eq!((&xdr["Schema"][0]["Name"], xdr["Results"].as_array().unwrap().len()), (&json!("n"), 15));
+    }
+
+    #[tokio::test]
+    async fn an_empty_answer_has_its_schema() {
+        let graph = read(Service::Graph, Shape::default(), numbers(0, 0), LIFTED).await.unwrap();
+        assert!(graph.ends_with(r#""schema":[{"name":"n","type":"Int64"}],"results":[]}"#));
+    }
+
+    #[tokio::test]
+    async fn rows_beyond_the_cap_are_left_out_without_a_word() {
+        let capped = read(Service::Mde, Shape::default(), numbers(3, 4), Caps { rows: 6, ..LIFTED }).await.unwrap();
+        let capped: Value = serde_json::from_str(&capped).unwrap();
+        assert_eq!((capped["Results"].as_array().unwrap().len(), &capped["Results"][5]["n"]), (6, &json!(5)));
+        assert_eq!(capped["Stats"]["dataset_statistics"][0]["table_row_count"], 6);
+    }
+
+    #[tokio::test]
+    async fn bytes_beyond_the_cap_are_refused() {
+        let fits = Caps { bytes: 15, ..LIFTED };
+        assert!(read(Service::Graph, Shape::default(), numbers(2, 1), fits).await.is_ok(), "two rows of seven bytes and a comma");
+        assert!(read(Service::Graph, Shape::default(), numbers(2, 1), Caps { bytes: 14, ..fits }).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn an_answer_beyond_what_is_held_is_whole_too() {
+        let text = read(Service::Xdr, Shape::default(), numbers(50, 100), LIFTED).await.unwrap();
+        assert!(text.starts_with(r#"{"Schema""#), "how many rows there are is not known by then");
+        let whole: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((whole["Results"].as_array().unwrap().len(), &whole["Results"][4_999]["n"]), (5_000, &json!(4_999)));
+        assert_eq!(whole["Stats"]["dataset_statistics"][0]["table_row_count"], 5_000);
+    }
 }

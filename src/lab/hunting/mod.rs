@@ -97,7 +97,7 @@ pub(super) async fn answer(world: &World, call: &Call, claims: &Claims, endpoint
 async fn answered(world: &World, service: Service, query: &str, run: &RunOptions) -> Result<Reply, Refusal> {
     let answer = world.grounds.of(service).run(query, run).await.map_err(|error| refused(&error))?;
     let envelope = Envelope::new(service, world.options.shape, answer.columns.clone());
-    let body = answer::body(answer, envelope, world.options.caps).await?;
+    let body = answer::body(answer, envelope, world.options.caps, answer::HELD).await?;
     let media_type = if service == Service::Graph {
         "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
     } else {
