@@ -15,6 +15,8 @@ pub mod error;
 pub mod identity;
 pub mod journal;
 pub mod kql;
+#[cfg(feature = "lab")]
+pub mod lab;
 pub mod run;
 pub mod secret;
 pub mod settings;

@@ -1,6 +1,7 @@
 //! The query language: lexer, parser, syntax tree with positions; what a query reads, and whether cutting it in time is exact.
 
 pub mod ast;
+<<<<<<< HEAD
 mod keywords;
 mod lexer;
 pub mod literal;
@@ -12,3 +13,7 @@ mod token;
 
 pub use parser::parse;
 pub use syntax_error::SyntaxError;
+=======
+#[cfg(feature = "engine")]
+pub mod engine;
+>>>>>>> lab

@@ -3,6 +3,8 @@
 mod bench;
 mod case;
 mod case_death;
+#[cfg(feature = "lab")]
+mod lab;
 mod layers;
 mod support;
 mod tls;
