@@ -1,7 +1,8 @@
 //! The query language: lexer, parser, syntax tree with positions; what a query reads, and whether cutting it in time is exact.
 
 pub mod ast;
-<<<<<<< HEAD
+#[cfg(feature = "engine")]
+pub mod engine;
 mod keywords;
 mod lexer;
 pub mod literal;
@@ -13,7 +14,3 @@ mod token;
 
 pub use parser::parse;
 pub use syntax_error::SyntaxError;
-=======
-#[cfg(feature = "engine")]
-pub mod engine;
->>>>>>> lab
