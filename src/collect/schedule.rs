@@ -42,20 +42,43 @@ async fn numbered<T>(lane: usize, order: usize, work: BoxFuture<'_, T>) -> (usiz
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+    use tokio::sync::Notify;
 
-    #[tokio::test(start_paused = true)]
+    fn job<'a>(tenant: &str, work: BoxFuture<'a, &'static str>) -> Waiting<'a, &'static str> {
+        Waiting { tenant: tenant.to_owned(), work }
+    }
+
+    #[tokio::test]
     async fn a_slow_tenant_holds_no_other() {
-        let begun = tokio::time::Instant::now();
-        let job = |tenant: &str, seconds: u64| Waiting {
-            tenant: tenant.to_owned(),
-            work: Box::pin(async move {
-                tokio::time::sleep(Duration::from_secs(seconds)).await;
-                seconds
-            }) as BoxFuture<'_, u64>,
+        let last_of_the_quick = Notify::new();
+        let slow = async {
+            last_of_the_quick.notified().await;
+            "slow"
         };
-        let jobs = vec![job("slow", 60), job("slow", 60), job("quick", 1), job("quick", 2)];
-        assert_eq!(side_by_side(jobs, 1).await, [60, 60, 1, 2]);
-        assert_eq!(begun.elapsed(), Duration::from_secs(120));
+        let last = async {
+            last_of_the_quick.notify_one();
+            "quick, last"
+        };
+        let quick = Box::pin(async { "quick" });
+        // Were the limit one of the whole, the slow job would wait for ever.
+        let jobs = vec![job("a", Box::pin(slow)), job("b", quick), job("b", Box::pin(last))];
+        assert_eq!(side_by_side(jobs, 1).await, ["slow", "quick", "quick, last"]);
+    }
+
+    #[tokio::test]
+    async fn no_tenant_has_more_under_way_than_its_limit() {
+        let (running, most) = (std::sync::atomic::AtomicUsize::new(0), std::sync::atomic::AtomicUsize::new(0));
+        let one = || {
+            Box::pin(async {
+                let now = running.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
+                most.fetch_max(now, std::sync::atomic::Ordering::SeqCst);
+                tokio::task::yield_now().await;
+                running.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+                "done"
+            })
+        };
+        let jobs = (0..9).map(|_| job("a", one())).collect();
+        assert_eq!(side_by_side(jobs, 3).await.len(), 9);
+        assert_eq!(most.into_inner(), 3);
     }
 }

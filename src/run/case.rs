@@ -5,8 +5,9 @@ use crate::{
     cli::CaseAction,
     console::{self, print_data, visible},
     error::{Error, Kind, Result},
-    journal::{JobStatus, Report, Status},
+    journal::{GapStatus, JobStatus, Report, Status},
     store::{Case, CaseView},
+    time::rfc3339,
 };
 use serde_json::json;
 use std::fmt::Write;
@@ -58,10 +59,15 @@ fn words(case: &CaseView, status: &Status) -> String {
 }
 
 fn details(job: &JobStatus) -> String {
-    let gaps = job.gaps.iter().map(|gap| format!("missing {gap}"));
+    let gaps = job.gaps.iter().map(missing);
     let error = job.error.iter().cloned().filter(|_| job.gaps.is_empty());
     let lines: Vec<String> = job.files.iter().cloned().chain(gaps).chain(error).map(|line| visible(&line)).collect();
     lines.join("\n")
+}
+
+fn missing(gap: &GapStatus) -> String {
+    let end = |time: Option<jiff::Timestamp>| time.map(rfc3339).unwrap_or_default();
+    format!("missing [{}, {}): {}", end(gap.from), end(gap.to), gap.reason)
 }
 
 fn verify(context: &Context, case: &CaseView) -> Result<u8> {

@@ -204,7 +204,7 @@ fn certificate_objects(certificates: &Certificates, now: i64) -> Result<Vec<Obje
         let expired = name == "ir-app-expired";
         version.from = Some(if expired { now - 400 * DAY } else { now - 30 * DAY });
         version.to = Some(if expired { now - 35 * DAY } else { now + 335 * DAY });
-        Ok(Object { name, versions: vec![version] })
+        Ok::<_, Error>(Object { name, versions: vec![version] })
     };
     Ok(vec![
         object("ir-app", &certificates.pfx, true, false)?,
