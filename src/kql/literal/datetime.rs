@@ -65,14 +65,15 @@ fn numeric_date(text: &str) -> Option<Date> {
     if text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return day(number(text.get(..4)?)?, usize::try_from(number(text.get(4..6)?)?).ok()?, number(text.get(6..)?)?);
     }
+    let year_first = text.find(['-', '/']).unwrap_or(text.len()) == 4;
     let parts: Vec<i64> = text.split(['-', '/']).map(number).collect::<Option<_>>()?;
     let month = |number: i64| usize::try_from(number).ok();
     match parts[..] {
-        [year, m, d] if year > 31 => day(year, month(m)?, d),
+        [year, m, d] if year_first => day(year, month(m)?, d),
+        [year, m] if year_first => day(year, month(m)?, 1),
+        [year] if year_first => day(year, 1, 1),
         [m, d, year] if text.contains('/') => day(two_digit_year(year), month(m)?, d),
-        [year, m] if year > 31 => day(year, month(m)?, 1),
         [m, year] if text.contains('/') => day(year, month(m)?, 1),
-        [year] if year > 31 => day(year, 1, 1),
         _ => None,
     }
 }
