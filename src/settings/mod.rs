@@ -67,7 +67,7 @@ pub struct Source {
 }
 
 /// Default of `--max-wait`.
-const MAX_WAIT: Duration = Duration::from_secs(3_600);
+const MAX_WAIT: Duration = Duration::from_hours(1);
 
 /// Default of `--case`.
 const CASE: &str = "ircollect-case";
