@@ -57,6 +57,14 @@ impl Env {
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect()
     }
 
+    /// Returns this environment with some variables set otherwise.
+    #[must_use]
+    pub fn with<N: Into<String>, V: Into<OsString>>(&self, pairs: impl IntoIterator<Item = (N, V)>) -> Self {
+        let mut all = self.clone();
+        all.0.extend(pairs.into_iter().map(|(name, value)| (name.into(), value.into())));
+        all
+    }
+
     /// Returns the value of a variable; one that is empty or no text counts as unset.
     pub fn text(&self, name: &str) -> Option<String> {
         let value = self.0.get(name)?.to_str()?;

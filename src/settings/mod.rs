@@ -4,6 +4,7 @@
 //! No network, no clock. The environment is read in [`env`] alone. Commands that need no tenant do not come here, except for
 //! [`case_dir`].
 
+mod api;
 mod cloud;
 mod credential;
 pub mod env;
@@ -13,7 +14,8 @@ mod profile;
 mod quota;
 mod starter;
 
-pub use cloud::{Api, Cloud, Endpoint, Feature, Marks};
+pub use api::Api;
+pub use cloud::{Cloud, Endpoint, Feature, Marks};
 pub use credential::{Assertion, Credential, SecretSource, Sign, read_bytes};
 pub use env::Env;
 pub use file::ConfigFile;
