@@ -7,7 +7,7 @@ use super::{
     entra::{Answer, Ask, Entra, Tries, unreachable},
     signer::Signer,
     tenant::Authority,
-    token::{Failure, Slot, Token},
+    token::{Slot, Token},
 };
 use crate::{
     error::{Error, Result},
@@ -258,11 +258,5 @@ impl Authorize for App {
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "App({} in {})", self.app_id(), self.tenant())
-    }
-}
-
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        failure.into_error()
     }
 }

@@ -156,7 +156,7 @@ impl KeyPair {
         }
         let text: Vec<u8> = bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
         match BASE64_STANDARD.decode(&text) {
-            Ok(der) if der.first() == Some(&0x30) => Self::of_pfx(&SecretBytes::new(der).expose().to_vec(), password),
+            Ok(der) if der.first() == Some(&0x30) => Self::of_pfx(SecretBytes::new(der).expose(), password),
             _ => {
                 Err(wrong("file is neither PFX nor PEM").hint("give a .pfx or .p12 file, or a .pem file with certificate and private key"))
             }

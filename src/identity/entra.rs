@@ -45,7 +45,7 @@ pub struct Entra {
 const TRIES: u32 = 4;
 
 /// Longest time that tries and pauses may take together.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// Answers are a few kilobytes; whoever sends more is no token service.
 const LARGEST: usize = 1024 * 1024;
@@ -108,7 +108,7 @@ impl Entra {
         let answer = tokio::time::timeout(self.options.timeout, self.send(ask, &id)).await;
         let answer = answer.unwrap_or_else(|_| Err(format!("no answer within {} seconds", self.options.timeout.as_secs_f32())));
         exchange.elapsed = begun.elapsed();
-        self.note(&mut exchange, &answer);
+        Self::note(&mut exchange, &answer);
         self.options.witness.exchange(&exchange);
         answer
     }
@@ -136,7 +136,7 @@ impl Entra {
         Ok(Answer { status, headers, body: SecretBytes::new(body) })
     }
 
-    fn note(&self, exchange: &mut Exchange, answer: &Result<Answer, String>) {
+    fn note(exchange: &mut Exchange, answer: &Result<Answer, String>) {
         match answer {
             Err(words) => exchange.failure = Some(words.clone()),
             Ok(answer) => {

@@ -1,4 +1,4 @@
-//! Finds the directory id of a tenant, and the cloud it lives in, by its public OpenID metadata; no login is needed.
+//! Finds the directory id of a tenant, and the cloud it lives in, by its public `OpenID` metadata; no login is needed.
 
 use super::{
     aadsts::Refusal,

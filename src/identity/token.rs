@@ -13,7 +13,7 @@ use tokio::time::Instant;
 const AHEAD: SignedDuration = SignedDuration::from_mins(5);
 
 /// How long what failed for good is not asked again; MSAL waits as long.
-const QUIET: Duration = Duration::from_secs(60);
+const QUIET: Duration = Duration::from_mins(1);
 
 /// An access token.
 #[derive(Clone, Debug)]

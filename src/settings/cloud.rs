@@ -3,7 +3,7 @@
 //! Sources: Microsoft's pages on national clouds of Entra, Graph and Defender; what they lack is from the per-cloud metadata of
 //! Graph v1.0 (August 2026). The scopes of the government Defender hosts (host as resource) are unconfirmed by Microsoft.
 
-use super::{explain, file, parse_address};
+use super::{Api, explain, file, parse_address};
 use crate::error::{Error, Kind, Result};
 use std::{
     collections::BTreeMap,
@@ -11,42 +11,6 @@ use std::{
     path::{Path, PathBuf},
 };
 use url::Url;
-
-/// An API that data is collected from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Api {
-    /// Microsoft Graph.
-    Graph,
-    /// Microsoft Defender XDR.
-    Xdr,
-    /// Microsoft Defender for Endpoint.
-    Mde,
-}
-
-impl Api {
-    /// All of them, the preferred one first.
-    pub const ALL: [Self; 3] = [Self::Graph, Self::Xdr, Self::Mde];
-
-    /// Returns the name as it is typed: `graph`, `xdr`, `mde`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Graph => "graph",
-            Self::Xdr => "xdr",
-            Self::Mde => "mde",
-        }
-    }
-
-    /// Parses the name.
-    ///
-    /// # Errors
-    /// [`Kind::Usage`] with the names there are.
-    pub fn parse(name: &str) -> Result<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|api| api.name() == name)
-            .ok_or_else(|| Error::new(Kind::Usage, format!("`{name}` is not an API")).hint("the APIs are graph, xdr and mde"))
-    }
-}
 
 /// Where an API is, and what a token for it is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -57,12 +57,12 @@ impl Env {
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect()
     }
 
-    /// Returns the same environment with some variables set otherwise.
+    /// Returns this environment with some variables set otherwise.
     #[must_use]
-    pub fn with(&self, variables: impl IntoIterator<Item = (&'static str, String)>) -> Self {
-        let mut all = self.0.clone();
-        all.extend(variables.into_iter().map(|(name, value)| (name.to_owned(), OsString::from(value))));
-        Self(all)
+    pub fn with<N: Into<String>, V: Into<OsString>>(&self, pairs: impl IntoIterator<Item = (N, V)>) -> Self {
+        let mut all = self.clone();
+        all.0.extend(pairs.into_iter().map(|(name, value)| (name.into(), value.into())));
+        all
     }
 
     /// Returns the value of a variable; one that is empty or no text counts as unset.

@@ -4,6 +4,7 @@
 //! No network, no clock. The environment is read in [`env`] alone. Commands that need no tenant do not come here, except for
 //! [`case_dir`].
 
+mod api;
 mod cloud;
 mod credential;
 pub mod env;
@@ -13,7 +14,8 @@ mod profile;
 mod quota;
 mod starter;
 
-pub use cloud::{Api, Cloud, Endpoint, Feature, Marks};
+pub use api::Api;
+pub use cloud::{Cloud, Endpoint, Feature, Marks};
 pub use credential::{Assertion, Credential, SecretSource, Sign, read_bytes};
 pub use env::Env;
 pub use file::ConfigFile;
@@ -67,7 +69,7 @@ pub struct Source {
 }
 
 /// Default of `--max-wait`.
-const MAX_WAIT: Duration = Duration::from_secs(3_600);
+const MAX_WAIT: Duration = Duration::from_hours(1);
 
 /// Default of `--case`.
 const CASE: &str = "ircollect-case";

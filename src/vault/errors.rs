@@ -46,7 +46,7 @@ struct Said {
 }
 
 /// Turns an error of the SDK into ours; `doing` says what was asked for.
-pub(super) fn explain(doing: &str, vault: &Address, error: azure_core::Error) -> Error {
+pub(super) fn explain(doing: &str, vault: &Address, error: &azure_core::Error) -> Error {
     let explained = match error.kind() {
         ErrorKind::HttpResponse { status, raw_response: Some(response), .. } => {
             let said = said(u16::from(*status), response);
@@ -57,9 +57,9 @@ pub(super) fn explain(doing: &str, vault: &Address, error: azure_core::Error) ->
         ErrorKind::HttpResponse { status, .. } => Error::new(Kind::Credential, format!("the vault answered {}", u16::from(*status))),
         ErrorKind::DataConversion => Error::new(Kind::Credential, "the answer is not one of Key Vault")
             .hint("check the vault's URL, and whether a proxy answers in its place"),
-        _ => unanswered(vault, &error),
+        _ => unanswered(vault, error),
     };
-    explained.context(format_args!("{doing} {vault}")).caused_by(Plain(root(&error)))
+    explained.context(format_args!("{doing} {vault}")).caused_by(Plain(root(error)))
 }
 
 /// The cause, without the SDK's type: its `Debug` could show an answer's body.
@@ -125,6 +125,7 @@ fn told(said: &Said) -> String {
         _ => words.collect::<Vec<_>>().join(" "),
     };
     match (words.is_empty(), code(said)) {
+        (true, code) if code == said.status.to_string() => format!("the vault answered {code}"),
         (true, code) => format!("the vault answered {} {code}", said.status),
         (false, code) => format!("{code}: {words}"),
     }
@@ -213,7 +214,7 @@ mod tests {
         let raw_response = Some(Box::new(RawResponse::from_bytes(status, headers, body.to_owned())));
         let error = azure_core::Error::new(ErrorKind::HttpResponse { status, error_code: None, raw_response }, "x");
         let vault = Address::parse("kv-ir", "vault.azure.net").unwrap();
-        explain("reading the secret `x` from", &vault, error)
+        explain("reading the secret `x` from", &vault, &error)
     }
 
     #[test]
@@ -255,9 +256,6 @@ mod tests {
     #[test]
     fn bodies_that_are_not_json_do_not_matter() {
         let error = explained(502, "<html>bad gateway</html>");
-        assert_eq!(
-            error.message(),
-            "reading the secret `x` from https://kv-ir.vault.azure.net: the vault answered 502 502 (request id req-1)"
-        );
+        assert_eq!(error.message(), "reading the secret `x` from https://kv-ir.vault.azure.net: the vault answered 502 (request id req-1)");
     }
 }

@@ -186,7 +186,7 @@ fn developer_tools() -> azure_core::Result<Vec<Source>> {
 struct Tools;
 
 /// `az` takes a second or two; one that waits for a person waits in vain.
-const TOOL_DEADLINE: Duration = Duration::from_secs(60);
+const TOOL_DEADLINE: Duration = Duration::from_mins(1);
 
 #[async_trait::async_trait]
 impl azure_identity::Executor for Tools {

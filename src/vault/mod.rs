@@ -99,7 +99,7 @@ impl Vault {
         };
         let verify = Some(!address.is_loopback());
         let url = address.url().as_str();
-        let broken = |error: azure_core::Error| errors::explain("opening", &address, error);
+        let broken = |error: azure_core::Error| errors::explain("opening", &address, &error);
         let secrets = SecretClientOptions {
             client_options: client_options.clone(),
             verify_challenge_resource: verify,
@@ -138,7 +138,7 @@ impl Vault {
         let doing = format!("reading the secret `{object}` from");
         let options = secrets::SecretClientGetSecretOptions { secret_version: object.version.clone(), ..Default::default() };
         let answer = self.secrets.get_secret(&object.name, Some(options)).await;
-        let secret = answer.and_then(|answer| answer.into_model()).map_err(|error| self.explain(&doing, error))?;
+        let secret = answer.and_then(azure_core::http::Response::into_model).map_err(|error| self.explain(&doing, &error))?;
         let attributes = secret.attributes.unwrap_or_default();
         let life = lifetime(attributes.enabled, attributes.not_before, attributes.expires);
         let warnings = life
@@ -157,7 +157,7 @@ impl Vault {
         let options =
             certificates::CertificateClientGetCertificateOptions { certificate_version: object.version.clone(), ..Default::default() };
         let answer = self.certificates.get_certificate(&object.name, Some(options)).await;
-        let found = answer.and_then(|answer| answer.into_model()).map_err(|error| self.explain(&doing, error))?;
+        let found = answer.and_then(azure_core::http::Response::into_model).map_err(|error| self.explain(&doing, &error))?;
         let attributes = found.attributes.unwrap_or_default();
         let life = lifetime(attributes.enabled, attributes.not_before, attributes.expires);
         let warnings = life
@@ -181,14 +181,14 @@ impl Vault {
         };
         let parameters = keys::SignParameters { algorithm: Some(algorithm), value: Some(digest.to_vec()) };
         let options = keys::KeyClientSignOptions { key_version: key.version.clone(), ..Default::default() };
-        let request = parameters.try_into().map_err(|error| self.explain(&doing, error))?;
+        let request = parameters.try_into().map_err(|error| self.explain(&doing, &error))?;
         let answer = self.keys.sign(&key.name, request, Some(options)).await;
-        let signed = answer.and_then(|answer| answer.into_model()).map_err(|error| self.explain(&doing, error))?;
+        let signed = answer.and_then(azure_core::http::Response::into_model).map_err(|error| self.explain(&doing, &error))?;
         signed.result.ok_or_else(|| self.odd(&doing, "the answer holds no signature"))
     }
 
     /// A login that failed says more than the SDK's words about it.
-    fn explain(&self, doing: &str, error: azure_core::Error) -> Error {
+    fn explain(&self, doing: &str, error: &azure_core::Error) -> Error {
         match self.session.take_failure() {
             Some(failure) => failure.context(format_args!("{doing} {}", self.address)),
             None => errors::explain(doing, &self.address, error),
