@@ -109,17 +109,15 @@ impl Scan {
     fn token(&mut self, byte: u8) -> Result<(), String> {
         self.place = match (self.place, byte) {
             (Place::Colon, b':') => Place::Value,
-            (Place::After, b',') => return self.comma(),
+            (Place::After, b',') => self.comma(),
             (Place::After | Place::FirstKey, b'}') => return self.close(true),
             (Place::After | Place::FirstItem, b']') => return self.close(false),
             (Place::FirstKey | Place::NextKey, b'"') => Place::Text { key: true },
-            (Place::Escape { key }, b'u') => Place::Hex { key, left: 4 },
-            (Place::Escape { key }, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Place::Text { key },
-            (Place::Hex { key, left }, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') if left > 1 => Place::Hex { key, left: left - 1 },
-            (Place::Hex { key, .. }, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => Place::Text { key },
+            (Place::Escape { key }, _) => escape(byte, key).ok_or_else(|| unexpected(byte))?,
+            (Place::Hex { key, left }, _) if byte.is_ascii_hexdigit() => hex(key, left),
             (Place::Word([next]), _) if *next == byte => Place::After,
             (Place::Word([next, rest @ ..]), _) if *next == byte => Place::Word(rest),
-            (Place::Escape { .. } | Place::Hex { .. } | Place::Word(_), _) => return Err(unexpected(byte)),
+            (Place::Hex { .. } | Place::Word(_), _) => return Err(unexpected(byte)),
             (place, b' ' | b'\t') => place,
             (place, b'\n' | b'\r') => {
                 self.lines = true;
@@ -165,9 +163,8 @@ impl Scan {
         Ok(())
     }
 
-    fn comma(&mut self) -> Result<(), String> {
-        self.place = if self.in_object() { Place::NextKey } else { Place::Value };
-        Ok(())
+    fn comma(&self) -> Place {
+        if self.in_object() { Place::NextKey } else { Place::Value }
     }
 
     fn in_object(&self) -> bool {
@@ -205,6 +202,19 @@ impl Scan {
         };
         Ok(at + 1)
     }
+}
+
+/// What follows a backslash and this byte.
+fn escape(byte: u8, key: bool) -> Option<Place> {
+    match byte {
+        b'u' => Some(Place::Hex { key, left: 4 }),
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(Place::Text { key }),
+        _ => None,
+    }
+}
+
+fn hex(key: bool, left: u8) -> Place {
+    if left > 1 { Place::Hex { key, left: left - 1 } } else { Place::Text { key } }
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;
