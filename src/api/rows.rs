@@ -7,7 +7,6 @@
 
 use super::cut::{Scan, Span};
 use crate::{error::Error, transport::Broken};
-use serde::de::IgnoredAny;
 
 /// The longest row: far beyond the 50 MB at which the services cut whole answers.
 const ROW: usize = 64 << 20;
@@ -36,8 +35,6 @@ pub struct Cutter {
     mark_open: bool,
     scan: Scan,
     held: Vec<u8>,
-    /// Whether `held` is not the whole of what was scanned.
-    dropped: bool,
     key: String,
     found: bool,
     rows: u64,
@@ -91,7 +88,6 @@ impl Cutter {
             mark_open: true,
             scan: Scan::default(),
             held: Vec::new(),
-            dropped: false,
             key: String::new(),
             found: false,
             rows: 0,
@@ -192,7 +188,6 @@ impl Cutter {
         self.state = state;
         self.scan = Scan::default();
         self.held.clear();
-        self.dropped = false;
         at
     }
 
@@ -216,7 +211,7 @@ impl Cutter {
     }
 
     fn row(&mut self, chunk: &[u8], at: usize, sink: &mut Sink<'_>) -> Result<usize, Broken> {
-        match self.scan.run(chunk, at).or_else(|words| self.broken(format!("row {}: {words}", self.rows + 1)))? {
+        match self.scan.run(chunk, at).or_else(|words| self.broken(format!("row {} is not JSON: {words}", self.rows + 1)))? {
             Span::Open => {
                 self.hold(&chunk[at..], self.row_limit, "a row")?;
                 Ok(chunk.len())
@@ -236,10 +231,10 @@ impl Cutter {
     }
 
     fn hand_on(&mut self, row: &[u8], sink: &mut Sink<'_>) -> Result<(), Broken> {
-        if let Err(words) = check(row) {
-            return self.broken(format!("row {} is not JSON: {words}", self.rows + 1));
+        if let Err(words) = self.utf8(row) {
+            return self.broken(format!("row {} {words}", self.rows + 1));
         }
-        if memchr::memchr2(b'\n', b'\r', row).is_some() {
+        if self.scan.lines {
             // Within strings JSON writes line breaks as escapes, so these stand between tokens.
             let joined: Vec<u8> = row.iter().copied().filter(|byte| !matches!(byte, b'\n' | b'\r')).collect();
             sink(&joined).map_err(Broken::Fatal)?;
@@ -267,16 +262,11 @@ impl Cutter {
 
     fn member(&mut self, chunk: &[u8], at: usize, kept: bool) -> Result<usize, Broken> {
         let (piece, end) = self.piece(chunk, at)?;
-        // What is passed over is checked too while it is small; of something large the structure is enough.
-        self.dropped |= !kept && self.held.len() + piece.len() > MEMBER;
-        if !self.dropped {
+        if kept {
             let what = format!("`{}`", self.key);
             self.hold(piece, MEMBER, &what)?;
         }
         let Some(end) = end else { return Ok(chunk.len()) };
-        if !self.dropped {
-            check(&self.held).or_else(|words| self.broken(format!("`{}` is not JSON: {words}", self.key)))?;
-        }
         if kept {
             self.kept.push((self.key.clone(), std::mem::take(&mut self.held)));
         }
@@ -286,7 +276,7 @@ impl Cutter {
 
     /// Runs the scanner; returns what of the value lies in the chunk, and where the value ends if it does.
     fn piece<'a>(&mut self, chunk: &'a [u8], at: usize) -> Result<(&'a [u8], Option<usize>), Broken> {
-        match self.scan.run(chunk, at).or_else(|words| self.broken(words))? {
+        match self.scan.run(chunk, at).or_else(|words| self.broken(format!("the body is not JSON: {words}")))? {
             Span::Open => Ok((&chunk[at..], None)),
             Span::Closed(end) => Ok((&chunk[at..end], Some(end))),
         }
@@ -298,6 +288,14 @@ impl Cutter {
         }
         self.held.extend_from_slice(piece);
         Ok(())
+    }
+
+    /// Checks what the scanner leaves unchecked.
+    fn utf8(&self, value: &[u8]) -> Result<(), String> {
+        if !self.scan.wide {
+            return Ok(());
+        }
+        std::str::from_utf8(value).map(|_| ()).map_err(|error| format!("is not UTF-8: {error}"))
     }
 
     fn unexpected<T>(&self, chunk: &[u8], at: usize) -> Result<T, Broken> {
@@ -319,12 +317,6 @@ impl Cutter {
     fn broken<T>(&self, words: impl Into<String>) -> Result<T, Broken> {
         Err(Broken::Body(words.into()))
     }
-}
-
-/// Checks that bytes are one JSON value in UTF-8. Surrogate escapes may stand alone and numbers may have any length.
-fn check(bytes: &[u8]) -> Result<(), String> {
-    let text = std::str::from_utf8(bytes).map_err(|error| format!("not UTF-8 ({error})"))?;
-    serde_json::from_str::<IgnoredAny>(text).map(|_| ()).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

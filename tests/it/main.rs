@@ -6,6 +6,7 @@ mod case_death;
 #[cfg(feature = "lab")]
 mod lab;
 mod layers;
+mod samples;
 mod support;
 mod tls;
 mod transport;

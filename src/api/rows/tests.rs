@@ -116,7 +116,7 @@ fn what_is_broken_is_said() {
         (r#"{"results":[{"A":[1}]}]}"#, "row 1 is not JSON"),
         (r#"{"results":[{"A":"\x"}]}"#, "row 1 is not JSON"),
         ("{\"results\":[{\"A\":\"a\nb\"}]}", "row 1 is not JSON"),
-        (r#"{"x":nul,"results":[]}"#, "`x` is not JSON"),
+        (r#"{"x":nul,"results":[]}"#, "not JSON"),
         (r#"{"x":,"results":[]}"#, "not JSON"),
         (r#"{"results":[],}"#, "not JSON"),
         (r#"{,"results":[]}"#, "not JSON"),
