@@ -62,7 +62,7 @@ pub fn parse_time(text: &str) -> Result<Timestamp> {
     let text = text.trim();
     let parsed = text.parse::<Timestamp>().ok().or_else(|| {
         let civil = text.parse::<jiff::civil::DateTime>().ok()?;
-        civil.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+        jiff::tz::TimeZone::UTC.to_timestamp(civil).ok()
     });
     parsed.ok_or_else(|| {
         Error::new(Kind::Usage, format!("`{text}` is not a time")).hint("write times as 2026-01-31T08:00:00Z or 2026-01-31 (UTC)")
