@@ -10,6 +10,8 @@
 pub mod cli;
 pub mod error;
 pub mod kql;
+#[cfg(feature = "lab")]
+pub mod lab;
 pub mod secret;
 pub mod time;
 pub mod transport;
