@@ -3,3 +3,9 @@
 pub mod ast;
 #[cfg(feature = "engine")]
 pub mod engine;
+mod parser;
+mod syntax_error;
+pub mod tables;
+
+pub use parser::parse;
+pub use syntax_error::SyntaxError;
