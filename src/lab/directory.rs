@@ -121,10 +121,10 @@ pub(crate) const DISABLED: &str = "c0113c70-0000-4000-8000-000000000006";
 pub(crate) const PUBLIC: &str = "c0113c70-0000-4000-8000-000000000007";
 
 /// The company's directory and its subsidiary's.
-pub(crate) const HOME: &str = "6f1c1c52-3b8e-4b0e-9f0a-5d6c7a1e2b34";
+pub(crate) const HOME: &str = super::data::TENANT_ID;
 pub(crate) const SUBSIDIARY: &str = "1ab00000-0000-4000-8000-00000000f00d";
 /// The company's domain.
-pub(crate) const DOMAIN: &str = "tarnfield.example";
+pub(crate) const DOMAIN: &str = super::data::DOMAIN;
 
 /// Everybody.
 pub(crate) struct Directory {

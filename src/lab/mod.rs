@@ -14,6 +14,7 @@ mod apis;
 mod body;
 mod company;
 mod connections;
+pub mod data;
 mod directory;
 mod entra;
 mod faults;

@@ -48,7 +48,7 @@ fn exceeded(calls: &VecDeque<Instant>, limit: u32, window: Duration, now: Instan
 mod tests {
     use super::*;
 
-    const MINUTE: Duration = Duration::from_secs(60);
+    const MINUTE: Duration = Duration::from_mins(1);
 
     #[test]
     fn the_call_after_the_last_allowed_one_is_refused_until_the_window_moved() {

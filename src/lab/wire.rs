@@ -74,7 +74,7 @@ impl Call {
     pub(crate) async fn read(service: Service, peer: SocketAddr, request: Request) -> Result<Self, (Self, Reply)> {
         let (parts, body) = request.into_parts();
         let mut call = Self {
-            service,
+            service: addressed(service, parts.uri.path()),
             peer,
             host: host_of(&parts.uri, &parts.headers),
             path: parts.uri.path().to_owned(),
@@ -127,6 +127,12 @@ impl Call {
             named && !parts.any(|weight| weight.replace(' ', "").trim_end_matches(['0', '.']) == "q=")
         })
     }
+}
+
+/// The XDR host is a front door of MDE too: whatever is not XDR's own there is MDE's (apis.md 4.1).
+fn addressed(service: Service, path: &str) -> Service {
+    let own = |path: &str| path.starts_with("/api/advancedhunting") || path.starts_with("/api/incidents");
+    if service == Service::Xdr && !own(&path.to_ascii_lowercase()) { Service::Mde } else { service }
 }
 
 /// Over HTTP/2 the name stands in the URL, over HTTP/1.1 in the Host header.

@@ -28,8 +28,8 @@ impl Refusal {
     /// 90002; the metadata endpoint and the token endpoint call it by different names.
     pub(crate) fn no_tenant(error: &'static str, tenant: &str) -> Self {
         let message = format!(
-            "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud. \
-             This may happen if there are no active subscriptions for the tenant. Check with your subscription administrator."
+            "Tenant '{tenant}' not found. This may happen if there are no active subscriptions for the tenant. Check with your \
+             subscription administrator."
         );
         Self::new(90_002, error, message)
     }

@@ -42,7 +42,7 @@ pub(crate) struct Grounds {
 impl Grounds {
     /// Makes the company's tables.
     pub(crate) fn new(options: &Options, end: Timestamp) -> Result<Self> {
-        let tables = super::company::tables(options, end)?;
+        let tables = super::company::tables(options, end);
         // MDE knows the tables of devices, and alerts (apis.md 4.1).
         let own = |name: &str| name.starts_with("Device") || matches!(name, "AlertInfo" | "AlertEvidence");
         let endpoint = tables.iter().filter(|(name, _)| own(name)).map(|(name, table)| (name.clone(), table.clone())).collect();

@@ -152,18 +152,18 @@ mod tests {
         timespan(text, now).map(|window| (crate::time::rfc3339(window.from), crate::time::rfc3339(window.to)))
     }
 
-    fn pair(from: &str, to: &str) -> Option<(String, String)> {
-        Some((from.to_owned(), to.to_owned()))
+    fn pair(from: &str, to: &str) -> (String, String) {
+        (from.to_owned(), to.to_owned())
     }
 
     #[test]
     fn timespans_of_all_five_forms_are_read() {
         let end = "2026-01-31T00:00:00.0000001Z";
-        assert_eq!(read("2026-01-01T08:00:00Z/2026-01-15T08:00:00Z"), pair("2026-01-01T08:00:00Z", "2026-01-15T08:00:00Z"));
-        assert_eq!(read("P30D/2026-02-15T08:00:00Z"), pair("2026-01-16T08:00:00Z", "2026-02-15T08:00:00Z"));
-        assert_eq!(read("2026-01-01T08:00:00Z/PT6H"), pair("2026-01-01T08:00:00Z", "2026-01-01T14:00:00Z"));
-        assert_eq!(read("P1DT12H"), pair("2026-01-29T12:00:00Z", end));
-        assert_eq!(read("2026-01-30T00:00:00Z"), pair("2026-01-30T00:00:00Z", end));
+        assert_eq!(read("2026-01-01T08:00:00Z/2026-01-15T08:00:00Z").unwrap(), pair("2026-01-01T08:00:00Z", "2026-01-15T08:00:00Z"));
+        assert_eq!(read("P30D/2026-02-15T08:00:00Z").unwrap(), pair("2026-01-16T08:00:00Z", "2026-02-15T08:00:00Z"));
+        assert_eq!(read("2026-01-01T08:00:00Z/PT6H").unwrap(), pair("2026-01-01T08:00:00Z", "2026-01-01T14:00:00Z"));
+        assert_eq!(read("P1DT12H").unwrap(), pair("2026-01-29T12:00:00Z", end));
+        assert_eq!(read("2026-01-30T00:00:00Z").unwrap(), pair("2026-01-30T00:00:00Z", end));
     }
 
     #[test]

@@ -52,6 +52,9 @@ async fn the_legacy_endpoint_writes_numbers_as_text() {
     assert_eq!((&answer["expires_in"], &answer["resource"]), (&json!("3599"), &json!(resource)));
 }
 
+/// Fields of a good form: replaced, or left out.
+type Changes<'a> = &'a [(&'a str, Option<&'a str>)];
+
 #[tokio::test]
 async fn each_mistake_has_its_own_code() {
     let bench = &Bench::shared();
@@ -59,7 +62,7 @@ async fn each_mistake_has_its_own_code() {
     let good = [("client_id", &*id), ("client_secret", &*secret), ("scope", GRAPH), ("grant_type", "client_credentials")];
     let unknown = "00000000-dead-4000-8000-000000000000";
     let (expired, disabled, public) = (bench.app("ir-expired"), bench.app("ir-disabled"), bench.app("ir-public"));
-    let table: &[(&[(&str, Option<&str>)], u16, &str, u64)] = &[
+    let table: &[(Changes<'_>, u16, &str, u64)] = &[
         (&[("client_secret", Some("wrong"))], 401, "invalid_client", 7_000_215),
         (&[("client_secret", None)], 401, "invalid_client", 7_000_218),
         (&[("client_id", Some(&expired.0)), ("client_secret", Some(&expired.1))], 401, "invalid_client", 7_000_222),

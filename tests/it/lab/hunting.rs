@@ -1,6 +1,6 @@
 //! Hunting on three APIs: who is refused, how the answers differ, caps, quotas, and what goes wrong on purpose.
 
-use super::bench::{Bench, GRAPH, MDE, XDR};
+use super::bench::{Bench, GRAPH, MDE, XDR, read};
 use ircollect::lab::{Fault, Options, Retirement, Service};
 use serde_json::json;
 
@@ -32,6 +32,17 @@ async fn tokens_are_checked_as_each_api_checks_them() {
     {
         let refused = bench.hunt(service, &bench.token("ir-collector", wrong).await, &body).await;
         assert_eq!(refused.status, status, "{service:?} {wrong}: {}", refused.text);
+    }
+}
+
+#[tokio::test]
+async fn mde_answers_on_the_xdr_host_too_to_its_own_audience() {
+    let bench = &Bench::shared();
+    for (scope, status) in [(MDE, 400), (XDR, 403)] {
+        let url = bench.url(Service::Xdr, "/api/advancedqueries/run");
+        let request = bench.http.post(url).bearer_auth(bench.token("ir-collector", scope).await);
+        let answer = read(request.json(&json!({"Query": "NoSuchTable"})).send().await.unwrap()).await;
+        assert_eq!(answer.status, status, "{}", answer.text);
     }
 }
 

@@ -1,0 +1,80 @@
+//! The programs and modules that run in the company, each with one version: its hashes are the same wherever it shows up.
+
+use super::fields;
+use crate::lab::data::chance::{digest, mix};
+use std::fmt;
+
+/// An executable file or a module.
+#[derive(Clone, Debug)]
+pub(in crate::lab::data) struct Image {
+    pub(in crate::lab::data) file: &'static str,
+    pub(in crate::lab::data) path: &'static str,
+    pub(in crate::lab::data) company: &'static str,
+    pub(in crate::lab::data) product: &'static str,
+    pub(in crate::lab::data) version: &'static str,
+    pub(in crate::lab::data) description: &'static str,
+    pub(in crate::lab::data) size: Option<i64>,
+    pub(in crate::lab::data) hash: Hash,
+    /// Its name when it was built; empty where it has no version information.
+    pub(in crate::lab::data) original: &'static str,
+}
+
+/// What decides a file's three hashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::lab::data) struct Hash(u64);
+
+impl Image {
+    pub(in crate::lab::data) fn internal(&self) -> &'static str {
+        self.original.split('.').next().unwrap_or_default()
+    }
+}
+
+impl Hash {
+    /// Returns that of a file, which its name alone decides.
+    pub(in crate::lab::data) fn of(file: &str) -> Self {
+        Self(digest(file))
+    }
+
+    pub(in crate::lab::data) fn md5(self, out: &mut impl fmt::Write) -> fmt::Result {
+        write!(out, "{:016x}{:016x}", mix(self.0 ^ 0x1d5), mix(self.0 ^ 0x2d5))
+    }
+
+    pub(in crate::lab::data) fn sha1(self, out: &mut impl fmt::Write) -> fmt::Result {
+        write!(out, "{:016x}{:016x}{:08x}", mix(self.0 ^ 0x151), mix(self.0 ^ 0x251), mix(self.0 ^ 0x351) >> 32)
+    }
+
+    pub(in crate::lab::data) fn sha256(self, out: &mut impl fmt::Write) -> fmt::Result {
+        (1..=4).try_for_each(|part| write!(out, "{:016x}", mix(self.0 ^ (part << 8))))
+    }
+}
+
+pub(super) fn all() -> Vec<Image> {
+    fields(include_str!("../script/images.txt")).filter_map(|row| image(&row)).collect()
+}
+
+fn image(row: &[&'static str]) -> Option<Image> {
+    let &[file, path, company, product, version, description, size, ref renamed @ ..] = row else { return None };
+    let original = match renamed.first() {
+        Some(original) => original,
+        None if company.is_empty() => "",
+        None => file,
+    };
+    let hash = Hash::of(file);
+    Some(Image { file, path, company, product, version, description, size: size.parse().ok(), hash, original })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_have_their_lengths_and_stay() {
+        let hash = Hash::of("cmd.exe");
+        assert_eq!(hash, Hash::of("CMD.EXE"));
+        let (mut sha1, mut sha256) = (String::new(), String::new());
+        hash.sha1(&mut sha1).unwrap();
+        hash.sha256(&mut sha256).unwrap();
+        assert_eq!((sha1.len(), sha256.len()), (40, 64));
+        assert!(all().len() > 80);
+    }
+}
