@@ -3,9 +3,15 @@
 //! For the simulated tenant and for hunting in what a case already holds. It does not read the network or the disk, and it
 //! does not serialise: the caller gets Arrow batches with the Kusto type of every column.
 
+mod clock;
 mod error;
+mod json;
+mod matcher;
+mod numbers;
+mod scalar;
 mod table;
 mod types;
+mod value;
 
 pub use error::{QueryError, QueryErrorKind};
 pub use table::Table;
