@@ -36,6 +36,12 @@ fn one_job(text: &mut String, job: &Job, case: &str) {
     for file in &job.files {
         let _ = writeln!(text, "  {case}/{}  {}  sha256 {}", visible(&file.path), size(file.bytes), file.sha256);
     }
+    if let Some(counted) = job.counted {
+        let _ = writeln!(text, "  the service counted {} rows", grouped(counted));
+    }
+    for note in &job.notes {
+        let _ = writeln!(text, "  note: {}", visible(note));
+    }
     for gap in &job.gaps {
         let (from, to) = (crate::time::rfc3339(gap.window.from), crate::time::rfc3339(gap.window.to));
         let _ = writeln!(text, "  missing [{from}, {to}): {}", visible(&gap.reason));
