@@ -15,11 +15,15 @@ pub(in crate::lab::data) const ONEDRIVE: (&str, i32) = ("Microsoft OneDrive for 
 pub(in crate::lab::data) const TEAMS: (&str, i32) = ("Microsoft Teams", 28375);
 pub(in crate::lab::data) const OFFICE: (&str, i32) = ("Office 365", 11161);
 
-const EDGE: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/125.0.0.0 Safari/537.36 Edg/125.0.0.0";
+const EDGE: &str =
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/125.0.0.0 Safari/537.36 Edg/125.0.0.0";
 const OUTLOOK: &str = "Microsoft Office/16.0 (Windows NT 10.0; Microsoft Outlook 16.0.17628; Pro)";
 
-/// What people do: action, app, activity type, kind of object, and how often.
-const HABITS: [(&str, (&str, i32), &str, &str, usize); 12] = [
+/// Action, app, activity type, kind of object, and how often.
+type Habit = (&'static str, (&'static str, i32), &'static str, &'static str, usize);
+
+/// What people do.
+const HABITS: [Habit; 12] = [
     ("MailItemsAccessed", EXCHANGE, "Run", "Task", 22),
     ("Send", EXCHANGE, "Run", "Email", 10),
     ("FileAccessed", SHAREPOINT, "View", "File", 20),
@@ -107,7 +111,9 @@ fn object(chance: &mut Chance, action: &str, kind: &str, person: &Person) -> (St
     match (kind, action) {
         ("File", _) => {
             let name = format!("plan-{}.xlsx", chance.below(900));
-            let raw = format!(r#""SiteUrl":"https://tarnfield.sharepoint.com/sites/operations/","SourceFileName":"{name}","SourceFileExtension":"xlsx""#);
+            let raw = format!(
+                r#""SiteUrl":"https://tarnfield.sharepoint.com/sites/operations/","SourceFileName":"{name}","SourceFileExtension":"xlsx""#
+            );
             (format!("https://tarnfield.sharepoint.com/sites/operations/Shared Documents/{name}"), raw)
         }
         ("Rule", _) => {

@@ -11,8 +11,20 @@ use crate::lab::data::world::{OFFICE_IP, benign_ip};
 const MESSAGES: u64 = 2500;
 
 const SUBJECTS: [&str; 14] = [
-    "Manifest for tomorrow", "Re: customs papers", "Rates Q3", "Lunch?", "Berth change Gothenburg", "Weekly report", "Fwd: damage claim",
-    "Contract draft", "Your timesheet", "Pallets missing", "Re: Re: Antwerp slot", "Toll invoices", "Minutes", "A question",
+    "Manifest for tomorrow",
+    "Re: customs papers",
+    "Rates Q3",
+    "Lunch?",
+    "Berth change Gothenburg",
+    "Weekly report",
+    "Fwd: damage claim",
+    "Contract draft",
+    "Your timesheet",
+    "Pallets missing",
+    "Re: Re: Antwerp slot",
+    "Toll invoices",
+    "Minutes",
+    "A question",
 ];
 const CUSTOMERS: [(&str, &str); 5] = [
     ("planning@harbourline.example", "Harbourline Planning"),
@@ -71,7 +83,8 @@ fn colleague(ground: &Ground<'_>, chance: &mut Chance, staff: &[u16], base: Mail
 fn customer(chance: &mut Chance, base: Mail) -> Mail {
     let (from, name) = CUSTOMERS[chance.index(CUSTOMERS.len())];
     let files = if chance.percent(45) { vec![attachment(chance)] } else { Vec::new() };
-    let urls = if chance.percent(25) { vec![format!("https://customs-portal.example.net/case/{}", chance.below(90_000))] } else { Vec::new() };
+    let urls =
+        if chance.percent(25) { vec![format!("https://customs-portal.example.net/case/{}", chance.below(90_000))] } else { Vec::new() };
     let sender_ip = benign_ip(chance.next());
     Mail { from: from.to_owned(), from_name: name.to_owned(), sender_ip, subject: subject(chance), files, urls, ..base }
 }
@@ -90,7 +103,18 @@ fn junk(chance: &mut Chance, base: Mail) -> Mail {
     let urls = vec![format!("https://bargain-{}.example/win/{number}", number % 37)];
     let purged = chance.percent(10).then_some((base.time + chance.between(HOUR, 30 * HOUR), "Spam ZAP"));
     let subject = "You have won \u{202e}!won kcilC\u{202c} today".to_owned();
-    Mail { from, from_name: "Bargain".to_owned(), sender_ip: benign_ip(chance.next()), subject, threat, delivery, urls, purged, bulk: 8, ..base }
+    Mail {
+        from,
+        from_name: "Bargain".to_owned(),
+        sender_ip: benign_ip(chance.next()),
+        subject,
+        threat,
+        delivery,
+        urls,
+        purged,
+        bulk: 8,
+        ..base
+    }
 }
 
 fn subject(chance: &mut Chance) -> String {

@@ -29,7 +29,15 @@ pub(super) fn tell(world: &World, trail: &Trail, log: &mut Log) {
     log.alerts.extend([
         alert(CLICK, vec![mara.clone(), mail, Thing::Url(LINK.to_owned())]),
         alert(MACRO, vec![mara.clone(), ws.clone(), process("word"), process("macro"), process("stage1")]),
-        alert(BEACON, vec![ws.clone(), process("qsync"), Thing::Ip(C2_IP.to_owned()), file("tf-ws-017", r"C:\Users\mlindqvist\AppData\Roaming\QuaySync\qsync.exe")]),
+        alert(
+            BEACON,
+            vec![
+                ws.clone(),
+                process("qsync"),
+                Thing::Ip(C2_IP.to_owned()),
+                file("tf-ws-017", r"C:\Users\mlindqvist\AppData\Roaming\QuaySync\qsync.exe"),
+            ],
+        ),
         alert(PERSIST, vec![mara.clone(), ws.clone(), run]),
         alert(LSASS, vec![mara.clone(), ws.clone(), process("qsyncup"), file("tf-ws-017", r"C:\Windows\Temp\debug.bin")]),
         alert(PSEXEC, vec![user("adm-tokafor"), ws.clone(), machine("tf-fs01"), process("psvc")]),
@@ -61,66 +69,146 @@ fn role(thing: &Thing) -> &'static str {
 }
 
 const CLICK: Head = (
-    "fa7d3c1e90-0001-4a48-8213-d00000000001", at(22, 9, 34, 50), "A potentially malicious URL click was detected", "InitialAccess", "High", OFFICE,
+    "fa7d3c1e90-0001-4a48-8213-d00000000001",
+    at(22, 9, 34, 50),
+    "A potentially malicious URL click was detected",
+    "InitialAccess",
+    "High",
+    OFFICE,
     r#"["Phishing (T1566)","Spearphishing Link (T1566.002)"]"#,
 );
 const MACRO: Head = (
-    "da7d3c1e90-0002-4a48-8213-d00000000002_1", at(22, 9, 33, 31), "Suspicious process executed PowerShell command", "Execution", "Medium", ENDPOINT,
+    "da7d3c1e90-0002-4a48-8213-d00000000002_1",
+    at(22, 9, 33, 31),
+    "Suspicious process executed PowerShell command",
+    "Execution",
+    "Medium",
+    ENDPOINT,
     r#"["PowerShell (T1059.001)","Malicious File (T1204.002)"]"#,
 );
 const BEACON: Head = (
-    "da7d3c1e90-0003-4a48-8213-d00000000003_1", at(22, 9, 58, 9), "Suspicious connection to a rare domain", "CommandAndControl", "Medium", ENDPOINT,
+    "da7d3c1e90-0003-4a48-8213-d00000000003_1",
+    at(22, 9, 58, 9),
+    "Suspicious connection to a rare domain",
+    "CommandAndControl",
+    "Medium",
+    ENDPOINT,
     r#"["Web Protocols (T1071.001)"]"#,
 );
 const PERSIST: Head = (
-    "da7d3c1e90-0004-4a48-8213-d00000000004_1", at(22, 9, 37, 15), "Anomaly detected in ASEP registry", "Persistence", "Medium", ENDPOINT,
+    "da7d3c1e90-0004-4a48-8213-d00000000004_1",
+    at(22, 9, 37, 15),
+    "Anomaly detected in ASEP registry",
+    "Persistence",
+    "Medium",
+    ENDPOINT,
     r#"["Registry Run Keys / Startup Folder (T1547.001)","Scheduled Task (T1053.005)"]"#,
 );
 const LSASS: Head = (
-    "da7d3c1e90-0005-4a48-8213-d00000000005_1", at(22, 13, 4, 40), "Sensitive credential memory read", "CredentialAccess", "High", ENDPOINT,
+    "da7d3c1e90-0005-4a48-8213-d00000000005_1",
+    at(22, 13, 4, 40),
+    "Sensitive credential memory read",
+    "CredentialAccess",
+    "High",
+    ENDPOINT,
     r#"["LSASS Memory (T1003.001)"]"#,
 );
 const PSEXEC: Head = (
-    "da7d3c1e90-0006-4a48-8213-d00000000006_1", at(23, 20, 42, 30), "Suspicious remote activity", "LateralMovement", "Medium", ENDPOINT,
+    "da7d3c1e90-0006-4a48-8213-d00000000006_1",
+    at(23, 20, 42, 30),
+    "Suspicious remote activity",
+    "LateralMovement",
+    "Medium",
+    ENDPOINT,
     r#"["SMB/Windows Admin Shares (T1021.002)","Service Execution (T1569.002)"]"#,
 );
 const WMI: Head = (
-    "da7d3c1e90-0007-4a48-8213-d00000000007_1", at(23, 20, 59, 12), "Suspicious WMI process creation", "LateralMovement", "Medium", ENDPOINT,
+    "da7d3c1e90-0007-4a48-8213-d00000000007_1",
+    at(23, 20, 59, 12),
+    "Suspicious WMI process creation",
+    "LateralMovement",
+    "Medium",
+    ENDPOINT,
     r#"["Windows Management Instrumentation (T1047)"]"#,
 );
 const NTDS: Head = (
-    "da7d3c1e90-0008-4a48-8213-d00000000008_1", at(24, 21, 17, 55), "Suspicious Active Directory snapshot dump", "CredentialAccess", "High", ENDPOINT,
+    "da7d3c1e90-0008-4a48-8213-d00000000008_1",
+    at(24, 21, 17, 55),
+    "Suspicious Active Directory snapshot dump",
+    "CredentialAccess",
+    "High",
+    ENDPOINT,
     r#"["NTDS (T1003.003)"]"#,
 );
 const ADMINS: Head = (
-    "aa7d3c1e90-0009-4a48-8213-d00000000009", at(24, 21, 21, 5), "Suspicious additions to sensitive groups", "Persistence", "Medium", IDENTITY,
+    "aa7d3c1e90-0009-4a48-8213-d00000000009",
+    at(24, 21, 21, 5),
+    "Suspicious additions to sensitive groups",
+    "Persistence",
+    "Medium",
+    IDENTITY,
     r#"["Account Manipulation (T1098)"]"#,
 );
 const SIGN_IN: Head = (
-    "ad7d3c1e90-0010-4a48-8213-d00000000010", at(24, 7, 8, 0), "Atypical travel", "InitialAccess", "Medium", "AAD Identity Protection",
+    "ad7d3c1e90-0010-4a48-8213-d00000000010",
+    at(24, 7, 8, 0),
+    "Atypical travel",
+    "InitialAccess",
+    "Medium",
+    "AAD Identity Protection",
     r#"["Valid Accounts (T1078)"]"#,
 );
 const RULE: Head = (
-    "ca7d3c1e90-0011-4a48-8213-d00000000011", at(24, 7, 15, 30), "Suspicious inbox manipulation rule", "DefenseEvasion", "Medium", CLOUD,
+    "ca7d3c1e90-0011-4a48-8213-d00000000011",
+    at(24, 7, 15, 30),
+    "Suspicious inbox manipulation rule",
+    "DefenseEvasion",
+    "Medium",
+    CLOUD,
     r#"["Hide Artifacts (T1564)","Email Hiding Rules (T1564.008)"]"#,
 );
 const CONSENT: Head = (
-    "ca7d3c1e90-0012-4a48-8213-d00000000012", at(24, 7, 31, 44), "Unusual addition of credentials to an OAuth app", "Persistence", "Medium", CLOUD,
+    "ca7d3c1e90-0012-4a48-8213-d00000000012",
+    at(24, 7, 31, 44),
+    "Unusual addition of credentials to an OAuth app",
+    "Persistence",
+    "Medium",
+    CLOUD,
     r#"["Steal Application Access Token (T1528)"]"#,
 );
 const DOWNLOAD: Head = (
-    "ca7d3c1e90-0013-4a48-8213-d00000000013", at(25, 3, 31, 0), "Mass download", "Exfiltration", "High", CLOUD,
+    "ca7d3c1e90-0013-4a48-8213-d00000000013",
+    at(25, 3, 31, 0),
+    "Mass download",
+    "Exfiltration",
+    "High",
+    CLOUD,
     r#"["Data from Information Repositories (T1213)"]"#,
 );
 const TAMPER: Head = (
-    "da7d3c1e90-0014-4a48-8213-d00000000014_1", at(26, 22, 8, 40), "Attempt to turn off Microsoft Defender Antivirus protection", "DefenseEvasion",
-    "High", ENDPOINT, r#"["Disable or Modify Tools (T1562.001)"]"#,
+    "da7d3c1e90-0014-4a48-8213-d00000000014_1",
+    at(26, 22, 8, 40),
+    "Attempt to turn off Microsoft Defender Antivirus protection",
+    "DefenseEvasion",
+    "High",
+    ENDPOINT,
+    r#"["Disable or Modify Tools (T1562.001)"]"#,
 );
 const EXFIL: Head = (
-    "da7d3c1e90-0015-4a48-8213-d00000000015_1", at(26, 22, 24, 18), "Possible data exfiltration", "Exfiltration", "Medium", ENDPOINT,
+    "da7d3c1e90-0015-4a48-8213-d00000000015_1",
+    at(26, 22, 24, 18),
+    "Possible data exfiltration",
+    "Exfiltration",
+    "Medium",
+    ENDPOINT,
     r#"["Exfiltration to Cloud Storage (T1567.002)"]"#,
 );
 const RANSOM: Head = (
-    "da7d3c1e90-0016-4a48-8213-d00000000016_1", at(26, 23, 39, 2), "Ransomware-linked activity: recovery inhibited", "Impact", "High", ENDPOINT,
+    "da7d3c1e90-0016-4a48-8213-d00000000016_1",
+    at(26, 23, 39, 2),
+    "Ransomware-linked activity: recovery inhibited",
+    "Impact",
+    "High",
+    ENDPOINT,
     r#"["Inhibit System Recovery (T1490)","Data Encrypted for Impact (T1486)"]"#,
 );

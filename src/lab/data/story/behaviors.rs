@@ -24,8 +24,10 @@ pub(in crate::lab::data) struct Behavior {
 type Pattern = (&'static str, &'static str, &'static str, &'static str);
 
 const TRAVEL: Pattern = ("ImpossibleTravelActivity", "Impossible travel activity", "[\"InitialAccess\"]", "[\"Valid Accounts (T1078)\"]");
-const DOWNLOAD: Pattern = ("MassDownload", "Mass download by one user", "[\"Exfiltration\"]", "[\"Data from Information Repositories (T1213)\"]");
-const COUNTRY: Pattern = ("ActivityFromInfrequentCountry", "Activity from infrequent country", "[\"InitialAccess\"]", "[\"Valid Accounts (T1078)\"]");
+const DOWNLOAD: Pattern =
+    ("MassDownload", "Mass download by one user", "[\"Exfiltration\"]", "[\"Data from Information Repositories (T1213)\"]");
+const COUNTRY: Pattern =
+    ("ActivityFromInfrequentCountry", "Activity from infrequent country", "[\"InitialAccess\"]", "[\"Valid Accounts (T1078)\"]");
 
 /// Behaviours of everyday life.
 const EVERYDAY: u64 = 40;

@@ -65,7 +65,11 @@ fn changes(person: u16) -> Vec<CloudAct> {
             raw: factor.to_owned(),
             ..act(person, at(24, 7, 6, 12), "Update user.", OFFICE, "Edit")
         },
-        CloudAct { object: ("..".to_owned(), "Rule"), raw: rule.to_owned(), ..act(person, at(24, 7, 11, 47), "New-InboxRule", EXCHANGE, "Create") },
+        CloudAct {
+            object: ("..".to_owned(), "Rule"),
+            raw: rule.to_owned(),
+            ..act(person, at(24, 7, 11, 47), "New-InboxRule", EXCHANGE, "Create")
+        },
         CloudAct {
             object: (APP_NAME.to_owned(), "Application"),
             raw: consent,
@@ -93,7 +97,8 @@ fn downloads(person: u16, chance: &mut Chance, log: &mut Log) {
 fn graph(chance: &mut Chance, log: &mut Log) {
     for turn in 0..96 {
         let time = at(24, 7, 20, 0) + turn * 15 * MINUTE + chance.between(0, 20 * SECOND);
-        let path = format!("https://graph.microsoft.com/v1.0/users/mara.lindqvist@tarnfield.example/messages?$top=100&$skip={}", turn * 100);
+        let path =
+            format!("https://graph.microsoft.com/v1.0/users/mara.lindqvist@tarnfield.example/messages?$top=100&$skip={}", turn * 100);
         let scopes = "Mail.ReadWrite Mail.Send Files.Read.All offline_access";
         log.graph.push(GraphCall { time, person: None, app: APP, method: "GET", path, status: "200", scopes, ip: super::C2_IP.to_owned() });
     }

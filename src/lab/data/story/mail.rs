@@ -20,15 +20,8 @@ pub(super) fn tell(world: &World, log: &mut Log) {
         log.mails.push(message(world, recipient, delivery, index));
     }
     let person = world.person(VICTIM);
-    let click = Click {
-        time: CLICKED,
-        person,
-        url: LINK.to_owned(),
-        action: "ClickAllowed",
-        workload: "Email",
-        key: Some(MAIL_KEY),
-        threat: "",
-    };
+    let click =
+        Click { time: CLICKED, person, url: LINK.to_owned(), action: "ClickAllowed", workload: "Email", key: Some(MAIL_KEY), threat: "" };
     log.clicks.push(Click {
         time: CLICKED + 40 * MINUTE,
         person: world.person("nverhoeven"),

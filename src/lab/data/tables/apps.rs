@@ -14,7 +14,9 @@ pub(super) fn make(source: Source<'_>, info: &'static TableInfo) -> Option<Table
     let log = source.log;
     Some(match info.name {
         "CloudAppEvents" => source.make(info, log.cloud.iter().collect(), |act| act.time, |sheet| act(sheet, source)),
-        "GraphAPIAuditEvents" => source.make(info, log.graph.iter().collect(), |call| call.time, |sheet| call(sheet, source)),
+        "GraphAPIAuditEvents" | "GraphApiAuditEvents" => {
+            source.make(info, log.graph.iter().collect(), |call| call.time, |sheet| call(sheet, source))
+        }
         "EntraIdSignInEvents" | "AADSignInEventsBeta" => {
             source.make(info, log.sign_ins.iter().collect(), |sign_in| sign_in.time, |sheet| sign_in(sheet, source))
         }
@@ -119,7 +121,9 @@ fn workload(app: &str) -> &'static str {
 
 fn unusual(sheet: &mut Sheet<'_, &CloudAct>) {
     sheet.word("UncommonForUser", |act| if act.uncommon { r#"["ISP","IPAddress","CountryCode","UserAgent"]"# } else { "[]" });
-    sheet.word("LastSeenForUser", |act| if act.uncommon { r#"{"ISP":-1,"IPAddress":-1,"CountryCode":-1,"ActionType":4}"# } else { r#"{"ISP":0,"ActionType":0}"# });
+    sheet.word("LastSeenForUser", |act| {
+        if act.uncommon { r#"{"ISP":-1,"IPAddress":-1,"CountryCode":-1,"ActionType":4}"# } else { r#"{"ISP":0,"ActionType":0}"# }
+    });
 }
 
 /// Escapes a text for the inside of a JSON string.
@@ -181,8 +185,19 @@ fn sign_in(sheet: &mut Sheet<'_, &SignIn>, source: Source<'_>) {
     sheet.word("Country", |sign_in| sign_in.place.0);
     sheet.word("City", |sign_in| sign_in.place.1);
     sheet.word("State", |sign_in| sign_in.place.1);
+    sheet.word("Latitude", |sign_in| coordinates(sign_in.place.1).0);
+    sheet.word("Longitude", |sign_in| coordinates(sign_in.place.1).1);
     sheet.same("NetworkLocationDetails", "[]");
     facets::report_text(sheet, |sign_in| (sign_in.time, sign_in.session));
+}
+
+fn coordinates(city: &str) -> (&'static str, &'static str) {
+    match city {
+        "Antwerp" => ("51.21989", "4.40346"),
+        "Gothenburg" => ("57.70716", "11.96679"),
+        "Victoria" => ("-4.62001", "55.45501"),
+        _ => ("51.9225", "4.47917"),
+    }
 }
 
 fn resource(sheet: &mut Sheet<'_, &SignIn>) {
@@ -205,9 +220,12 @@ fn machine(sheet: &mut Sheet<'_, &SignIn>, source: Source<'_>) {
 }
 
 fn risk(sheet: &mut Sheet<'_, &SignIn>) {
-    sheet.word("AuthenticationRequirement", |sign_in| {
-        if sign_in.multi_factor { "multiFactorAuthentication" } else { "singleFactorAuthentication" }
-    });
+    sheet.word(
+        "AuthenticationRequirement",
+        |sign_in| {
+            if sign_in.multi_factor { "multiFactorAuthentication" } else { "singleFactorAuthentication" }
+        },
+    );
     sheet.same("AuthenticationProcessingDetails", "[]");
     sheet.int("RiskLevelAggregated", |sign_in| sign_in.risk);
     sheet.int("RiskDetails", |_| 0);
@@ -220,9 +238,27 @@ fn risk(sheet: &mut Sheet<'_, &SignIn>) {
 type App = (&'static str, &'static str, &'static str, &'static str, &'static str, i32, &'static str, Tick);
 
 const APPS: [App; 4] = [
-    ("5b0d31f2-8c67-4c7c-9f3e-2a8f0d6b7711", "FreightDesk Cloud", "Haulware B.V.", "User.Read Calendars.ReadWrite", "Medium", 34, "External", -400 * DAY),
+    (
+        "5b0d31f2-8c67-4c7c-9f3e-2a8f0d6b7711",
+        "FreightDesk Cloud",
+        "Haulware B.V.",
+        "User.Read Calendars.ReadWrite",
+        "Medium",
+        34,
+        "External",
+        -400 * DAY,
+    ),
     ("18fbca16-2224-45f6-85b0-f7bf2b39b3f3", "Port Weekly Reader", "", "User.Read", "Low", 5, "External", -60 * DAY),
-    ("9b6d1f0a-4a7f-4b5c-8c07-2a1f6e3d9c10", "Tarnfield Intranet", "Tarnfield Logistics", "User.Read Sites.Read.All", "Medium", 41, "Internal", -700 * DAY),
+    (
+        "9b6d1f0a-4a7f-4b5c-8c07-2a1f6e3d9c10",
+        "Tarnfield Intranet",
+        "Tarnfield Logistics",
+        "User.Read Sites.Read.All",
+        "Medium",
+        41,
+        "Internal",
+        -700 * DAY,
+    ),
     (APP, APP_NAME, "", "Mail.ReadWrite Mail.Send Files.Read.All offline_access", "High", 1, "External", at(24, 7, 19, 5)),
 ];
 
@@ -247,7 +283,11 @@ fn consent(sheet: &mut Sheet<'_, (Tick, &'static App)>) {
     });
     sheet.word("PrivilegeLevel", |(_, app)| app.4);
     sheet.text("Permissions", |(_, app), pen| {
-        let items = app.3.split(' ').map(|scope| format!(r#"{{"PermissionType":"Delegated","PermissionValue":"{scope}","TargetAppDisplayName":"Microsoft Graph","InUse":"true"}}"#));
+        let items = app.3.split(' ').map(|scope| {
+            format!(
+                r#"{{"PermissionType":"Delegated","PermissionValue":"{scope}","TargetAppDisplayName":"Microsoft Graph","InUse":"true"}}"#
+            )
+        });
         pen.args(format_args!("[{}]", items.collect::<Vec<_>>().join(",")));
     });
     sheet.int("ConsentedUsersCount", |(_, app)| app.5);

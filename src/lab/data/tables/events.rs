@@ -68,8 +68,11 @@ fn registry(sheet: &mut Sheet<'_, &Reg>, source: Source<'_>) {
     sheet.word("RegistryValueType", |reg| reg.kind);
     sheet.text("RegistryValueName", |reg, pen| write(source, pen, reg.proc, reg.name));
     sheet.text("RegistryValueData", |reg, pen| write(source, pen, reg.proc, reg.data));
-    sheet.text("PreviousRegistryKey", |reg, pen| write(source, pen, reg.proc, if reg.previous.is_empty() { reg.previous } else { reg.key }));
-    sheet.text("PreviousRegistryValueName", |reg, pen| write(source, pen, reg.proc, if reg.previous.is_empty() { reg.previous } else { reg.name }));
+    sheet
+        .text("PreviousRegistryKey", |reg, pen| write(source, pen, reg.proc, if reg.previous.is_empty() { reg.previous } else { reg.key }));
+    sheet.text("PreviousRegistryValueName", |reg, pen| {
+        write(source, pen, reg.proc, if reg.previous.is_empty() { reg.previous } else { reg.name });
+    });
     sheet.text("PreviousRegistryValueData", |reg, pen| write(source, pen, reg.proc, reg.previous));
     facets::initiating(sheet, source, |reg| source.log.proc(reg.proc));
     facets::report(sheet, false, |reg| (reg.time, reg.proc));
@@ -85,7 +88,9 @@ fn logon(sheet: &mut Sheet<'_, &Logon>, source: Source<'_>) {
     facets::account(sheet, source, "", |logon| Some(logon.person));
     sheet.word("Protocol", |logon| logon.protocol);
     sheet.word("FailureReason", |logon| logon.failure);
-    sheet.maybe_long("LogonId", |logon| logon.failure.is_empty().then(|| 0x3_0000 + i64::from(logon.person) * 0x1_0007 + i64::from(logon.device) * 131));
+    sheet.maybe_long("LogonId", |logon| {
+        logon.failure.is_empty().then(|| 0x3_0000 + i64::from(logon.person) * 0x1_0007 + i64::from(logon.device) * 131)
+    });
     sheet.flag("IsLocalAdmin", admin);
     sheet.word("RemoteDeviceName", |logon| from(logon).map_or("", |device| &device.name));
     sheet.word("RemoteIP", |logon| from(logon).map_or("", |device| device.ip));

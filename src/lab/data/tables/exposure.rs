@@ -34,7 +34,11 @@ pub(super) fn make(source: Source<'_>, info: &'static TableInfo) -> Option<Table
 }
 
 fn machine(device: &Device) -> Node {
-    let critical = if device.class == Class::DomainController { r#","criticalityLevel":{"criticalityLevel":0,"ruleNames":["Domain Controller"]}"# } else { "" };
+    let critical = if device.class == Class::DomainController {
+        r#","criticalityLevel":{"criticalityLevel":0,"ruleNames":["Domain Controller"]}"#
+    } else {
+        ""
+    };
     let properties = format!(
         r#"{{"rawData":{{"deviceName":"{}","osPlatformFriendlyName":"{}","publicIP":"192.0.2.10","onboardingStatus":"Onboarded","isCustomerFacing":{}{critical}}}}}"#,
         device.name,
@@ -53,7 +57,8 @@ fn user(person: &Person) -> Node {
         person.upn, person.display
     );
     let label = if person.kind == Kind::Service { "serviceprincipal" } else { "user" };
-    let ids = format!(r#"[{{"type":"AadObjectId","id":"objectid={}"}},{{"type":"SecurityIdentifier","id":"{}"}}]"#, person.object_id, person.sid);
+    let ids =
+        format!(r#"[{{"type":"AadObjectId","id":"objectid={}"}},{{"type":"SecurityIdentifier","id":"{}"}}]"#, person.object_id, person.sid);
     Node { id: guid(digest(&person.object_id)), label, name: person.display.clone(), categories: r#"["identity"]"#, properties, ids }
 }
 

@@ -113,7 +113,9 @@ pub(super) fn initiating<'a, R>(sheet: &mut Sheet<'_, R>, source: Source<'a>, of
     });
     sheet.maybe_time("InitiatingProcessParentCreationTime", |row| parent(row).map(|proc| proc.time - 20_000));
     sheet.word("InitiatingProcessSignerType", |row| image(row).map_or("", signer_type));
-    sheet.word("InitiatingProcessSignatureStatus", |row| image(row).map_or("", |image| if image.original.is_empty() { "Unsigned" } else { "Valid" }));
+    sheet.word("InitiatingProcessSignatureStatus", |row| {
+        image(row).map_or("", |image| if image.original.is_empty() { "Unsigned" } else { "Valid" })
+    });
     sheet.maybe_long("LogonID", |row| of(row).map(Proc::logon));
     session(sheet, source, "InitiatingProcess", of);
 }

@@ -25,7 +25,7 @@ fn seen(source: Source<'_>) -> Vec<&Logon> {
 }
 
 fn controller(source: Source<'_>, device: u16) -> &Device {
-    let name = if device % 2 == 0 { "tf-dc01" } else { "tf-dc02" };
+    let name = if device.is_multiple_of(2) { "tf-dc01" } else { "tf-dc02" };
     source.device(source.world.device(name))
 }
 
@@ -81,7 +81,10 @@ fn change(sheet: &mut Sheet<'_, &Directory>, source: Source<'_>) {
     sheet.text("AdditionalFields", |change, pen| {
         let actor = &source.person(change.person).display;
         let more = if change.fields.is_empty() { String::new() } else { format!(",{}", change.fields) };
-        pen.args(format_args!(r#"{{"Count":"1","ACTOR.ACCOUNT":"{actor}","TARGET.ACCOUNT":"{}"{more}}}"#, target(change).map_or(change.target_name, |person| person.sam)));
+        pen.args(format_args!(
+            r#"{{"Count":"1","ACTOR.ACCOUNT":"{actor}","TARGET.ACCOUNT":"{}"{more}}}"#,
+            target(change).map_or(change.target_name, |person| person.sam)
+        ));
     });
 }
 

@@ -94,7 +94,10 @@ fn network(sheet: &mut Sheet<'_, Row>, source: Source<'_>) {
     sheet.word("NetworkAdapterType", |row| if of(row).class == Class::Mac { "Wireless80211" } else { "Ethernet" });
     sheet.same("NetworkAdapterStatus", "Up");
     sheet.same("TunnelType", "None");
-    sheet.same("ConnectedNetworks", r#"[{"Name":"tarnfield.example","Description":"tarnfield.example","IsConnectedToInternet":true,"Category":"DomainAuthenticated"}]"#);
+    sheet.same(
+        "ConnectedNetworks",
+        r#"[{"Name":"tarnfield.example","Description":"tarnfield.example","IsConnectedToInternet":true,"Category":"DomainAuthenticated"}]"#,
+    );
     sheet.same("DnsAddresses", r#"["10.20.1.10","10.20.1.11"]"#);
     sheet.word("IPv4Dhcp", |row| if of(row).class.personal() { "10.20.1.10" } else { "" });
     sheet.text("DefaultGateways", |row, pen| {
@@ -134,7 +137,7 @@ fn signed(source: Source<'_>) -> Vec<Signed<'_>> {
     let seen = |device: u16, image: &Image| digest(image.file) ^ u64::from(device) << 32;
     windows
         .flat_map(|(index, _)| images.iter().map(move |image| (short(index), *image)))
-        .filter(|(device, image)| mix(seen(*device, image)) % 4 == 0)
+        .filter(|(device, image)| mix(seen(*device, image)).is_multiple_of(4))
         .filter(|(device, image)| image.file != "qsync.exe" || source.device(*device).short == "tf-ws-017")
         .map(|(device, image)| ((mix(seen(device, image) ^ 9) % (29 * DAY).cast_unsigned()).cast_signed(), device, image))
         .collect()
@@ -143,7 +146,9 @@ fn signed(source: Source<'_>) -> Vec<Signed<'_>> {
 fn certificate(sheet: &mut Sheet<'_, Signed<'_>>, source: Source<'_>) {
     let microsoft = |row: &Signed<'_>| row.2.company == "Microsoft Corporation";
     let is_signed = |row: &Signed<'_>| !row.2.original.is_empty();
-    let issuer = |row: &Signed<'_>| if microsoft(row) { "Microsoft Windows Production PCA 2011" } else { "DigiCert Trusted G4 Code Signing RSA4096 SHA384 2021 CA1" };
+    let issuer = |row: &Signed<'_>| {
+        if microsoft(row) { "Microsoft Windows Production PCA 2011" } else { "DigiCert Trusted G4 Code Signing RSA4096 SHA384 2021 CA1" }
+    };
     sheet.time("Timestamp", |row| row.0);
     facets::device(sheet, source, |row| row.1);
     facets::report(sheet, false, |row| (row.0, u32::from(row.1)));
@@ -151,9 +156,12 @@ fn certificate(sheet: &mut Sheet<'_, Signed<'_>>, source: Source<'_>) {
     sheet.flag("IsSigned", is_signed);
     sheet.word("SignatureType", |row| if is_signed(row) { "Embedded" } else { "" });
     sheet.word("Signer", |row| if microsoft(row) { "Microsoft Windows" } else { row.2.company });
-    sheet.text("SignerHash", |row, pen| pen.args(format_args!("{:016x}{:016x}{:08x}", digest(row.2.company), mix(digest(row.2.company)), 0x51)));
+    sheet.text("SignerHash", |row, pen| {
+        pen.args(format_args!("{:016x}{:016x}{:08x}", digest(row.2.company), mix(digest(row.2.company)), 0x51));
+    });
     sheet.word("Issuer", |row| if is_signed(row) { issuer(row) } else { "" });
-    sheet.text("IssuerHash", |row, pen| pen.args(format_args!("{:016x}{:016x}{:08x}", digest(issuer(row)), mix(digest(issuer(row))), 0x15)));
+    sheet
+        .text("IssuerHash", |row, pen| pen.args(format_args!("{:016x}{:016x}{:08x}", digest(issuer(row)), mix(digest(issuer(row))), 0x15)));
     sheet.text("CertificateSerialNumber", |row, pen| pen.args(format_args!("33{:018x}", digest(row.2.company))));
     sheet.same("CrlDistributionPointUrls", r#"["http://www.microsoft.com/pkiops/crl/MicWinProPCA2011_2011-10-19.crl"]"#);
     sheet.maybe_time("CertificateCreationTime", |row| is_signed(row).then_some(-300 * DAY));

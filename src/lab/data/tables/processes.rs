@@ -51,7 +51,10 @@ fn network(sheet: &mut Sheet<'_, &Net>, source: Source<'_>) {
     facets::report(sheet, false, |net| (net.time, net.proc));
     sheet.text("AdditionalFields", |net, pen| {
         if net.action == "DnsConnectionInspected" {
-            pen.args(format_args!(r#"{{"direction":"Out","conn_state":"SF","query":"outlook.office365.com","qtype_name":"A","uid":"C{:x}"}}"#, net.proc));
+            pen.args(format_args!(
+                r#"{{"direction":"Out","conn_state":"SF","query":"outlook.office365.com","qtype_name":"A","uid":"C{:x}"}}"#,
+                net.proc
+            ));
         }
     });
 }
@@ -96,7 +99,8 @@ fn origin(sheet: &mut Sheet<'_, &FileAct>, of: impl Fn(&FileAct) -> Option<Strin
 
 /// Fills who asked over the network, where the system wrote to a share.
 fn share(sheet: &mut Sheet<'_, &FileAct>, source: Source<'_>) {
-    let shared = |file: &&FileAct| source.log.proc(file.proc).is_some_and(|proc| proc.pid == 4 && source.device(proc.device).short == "tf-fs01");
+    let shared =
+        |file: &&FileAct| source.log.proc(file.proc).is_some_and(|proc| proc.pid == 4 && source.device(proc.device).short == "tf-fs01");
     let asker = |file: &&FileAct| shared(file).then(|| source.world.devices.iter().find(|device| device.short == "tf-ws-009")).flatten();
     sheet.word("RequestProtocol", |file| if shared(file) { "Smb" } else { "Local" });
     sheet.word("RequestSourceIP", |file| asker(file).map_or("", |device| device.ip));

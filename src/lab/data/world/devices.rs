@@ -16,8 +16,7 @@ pub(in crate::lab::data) enum Class {
 
 impl Class {
     /// All of them, in the order of their discriminants.
-    pub(in crate::lab::data) const ALL: [Self; 6] =
-        [Self::Client, Self::Server, Self::Sql, Self::DomainController, Self::Linux, Self::Mac];
+    pub(in crate::lab::data) const ALL: [Self; 6] = [Self::Client, Self::Server, Self::Sql, Self::DomainController, Self::Linux, Self::Mac];
 
     /// Returns whether a script's word for machines covers this class.
     pub(in crate::lab::data) fn is(self, word: &str) -> bool {
