@@ -1,1 +1,5 @@
 //! The one integration-test binary.
+
+mod identity;
+mod loopback;
+mod vault;
