@@ -94,7 +94,7 @@ impl Vault {
         let session = Session::new(login, client.clone(), witness.clone())?;
         let client_options = ClientOptions {
             transport: Some(Transport::new(Arc::new(wire::Wire::new(client, witness)))),
-            user_agent: UserAgentOptions { application_id: Some(concat!("ircollect-", env!("CARGO_PKG_VERSION")).to_owned()) },
+            user_agent: UserAgentOptions { application_id: Some("ircollect".to_owned()) },
             ..ClientOptions::default()
         };
         let verify = Some(!address.is_loopback());

@@ -85,7 +85,7 @@ impl Reply {
         std::thread::sleep(self.late);
         let mut head = format!("HTTP/1.1 {} X\r\nContent-Length: {}\r\nConnection: close\r\n", self.status, self.body.len());
         for (name, value) in &self.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            head.extend([name, ": ", value, "\r\n"]);
         }
         stream.write_all(format!("{head}\r\n").as_bytes())?;
         let length = if self.cut { self.body.len() / 2 } else { self.body.len() };
@@ -234,9 +234,9 @@ fn issue(subject: &str, key: &PKey<Private>, issuer: Option<&Root>, authority: b
         builder.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
     } else {
         let mut names = SubjectAlternativeName::new();
-        NAMES.iter().for_each(|name| {
+        for name in NAMES {
             names.dns(name);
-        });
+        }
         let names = names.ip("127.0.0.1").build(&builder.x509v3_context(issuer.map(|root| &*root.certificate), None)).unwrap();
         builder.append_extension(names).unwrap();
     }

@@ -19,28 +19,28 @@ use openssl::{
     pkcs12::Pkcs12,
     pkey::{PKey, Private},
     rsa::Padding,
-    sign::{RsaPssSaltlen, Signer, Verifier},
+    sign::{RsaPssSaltlen, Verifier},
     x509::X509,
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// A vault with its own token service, both on loopback.
-struct Place {
+pub(crate) struct Place {
     root: Root,
-    login: Server,
-    server: Server,
+    pub(crate) login: Server,
+    pub(crate) server: Server,
     notes: Arc<Notes>,
 }
 
 const HOST: &str = "kv-ir.vault.lab.test";
 
 impl Place {
-    fn new(handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
         Self::challenging("https://vault.lab.test", handler)
     }
 
-    fn challenging(resource: &'static str, handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) fn challenging(resource: &'static str, handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
         let root = Root::new();
         let server = Server::https(&root, move |seen, _| {
             if seen.header("authorization") == Some("Bearer vault-token") {
@@ -57,7 +57,7 @@ impl Place {
         client(Some(&self.root), &[(HOST, self.server.address)])
     }
 
-    fn open(&self, address: &str) -> Vault {
+    pub(crate) fn open(&self, address: &str) -> Vault {
         let login = Login::Bearer(Arc::new(app(&self.login, secret(), &self.notes)));
         let address = Address::parse(address, "vault.lab.test").unwrap();
         Vault::open(VaultOptions { client: self.client(), address, login, witness: self.notes.clone() }).unwrap()
@@ -68,11 +68,11 @@ impl Place {
     }
 }
 
-fn object(text: &str) -> Object {
+pub(crate) fn object(text: &str) -> Object {
     Object::parse(text).unwrap()
 }
 
-fn bundle(value: &str, kind: &str, attributes: &Value) -> Reply {
+pub(crate) fn bundle(value: &str, kind: &str, attributes: &Value) -> Reply {
     Reply::json(200, &json!({"value": value, "contentType": kind, "id": format!("https://{HOST}/secrets/x/01"), "attributes": attributes}))
 }
 
@@ -306,7 +306,7 @@ async fn the_vault_signs_and_the_key_never_leaves_it() {
         let body: Value = serde_json::from_str(&seen.body).unwrap();
         assert_eq!((seen.target.as_str(), body["alg"].as_str()), ("/keys/ir-app/0123/sign?api-version=2025-07-01", Some("PS256")));
         let digest = BASE64_URL_SAFE_NO_PAD.decode(body["value"].as_str().unwrap()).unwrap();
-        Reply::json(200, &json!({"kid": "x", "value": BASE64_URL_SAFE_NO_PAD.encode(sign_digest(&key, &digest))}))
+        Reply::json(200, &json!({"kid": "x", "value": BASE64_URL_SAFE_NO_PAD.encode(sign_digest(&key, &digest, true))}))
     });
     let vault = Arc::new(place.vault());
     let public = vault.certificate(&object("ir-app")).await.unwrap();
@@ -317,12 +317,14 @@ async fn the_vault_signs_and_the_key_never_leaves_it() {
     assert!(verifies(&seen, &leaf));
 }
 
-fn sign_digest(key: &PKey<Private>, digest: &[u8]) -> Vec<u8> {
+pub(crate) fn sign_digest(key: &PKey<Private>, digest: &[u8], pss: bool) -> Vec<u8> {
     let mut context = openssl::pkey_ctx::PkeyCtx::new(key).unwrap();
     context.sign_init().unwrap();
-    context.set_rsa_padding(Padding::PKCS1_PSS).unwrap();
+    context.set_rsa_padding(if pss { Padding::PKCS1_PSS } else { Padding::PKCS1 }).unwrap();
     context.set_signature_md(openssl::md::Md::sha256()).unwrap();
-    context.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH).unwrap();
+    if pss {
+        context.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH).unwrap();
+    }
     let mut signature = Vec::new();
     context.sign_to_vec(digest, &mut signature).unwrap();
     signature
@@ -338,9 +340,86 @@ async fn a_busy_vault_is_asked_again() {
         bundle("x", "", &json!({}))
     });
     place.vault().secret(&object("x")).await.unwrap();
-    let key = rsa();
-    let mut signer = Signer::new(MessageDigest::sha256(), &key).unwrap();
-    assert!(signer.sign_oneshot_to_vec(b"x").is_ok());
     let odd = place.vault().sign(&object("k"), Signature::Rs256, &[0; 32]).await.unwrap_err();
     assert_eq!(odd.kind(), Kind::Credential);
+}
+
+/// What depends on the environment of the process runs in a process of its own: this test, called again.
+#[allow(clippy::disallowed_methods, reason = "the test is steered by variables, being another process")]
+#[tokio::test]
+#[ignore = "called by the tests below, in an environment of their making"]
+async fn login_inside() {
+    let Some(kind) = std::env::var_os("TEST_LOGIN") else { return };
+    let place = Place::new(|_| bundle("found", "", &json!({})));
+    let login = if kind == "managed-identity" { Login::ManagedIdentity(None) } else { Login::DeveloperTools };
+    let address = Address::parse("kv-ir", "vault.lab.test").unwrap();
+    let vault = Vault::open(VaultOptions { client: place.client(), address, login, witness: place.notes.clone() }).unwrap();
+    match vault.secret(&object("x")).await {
+        Ok(stored) => eprintln!("RESULT {}", stored.value.expose()),
+        Err(error) => eprintln!("RESULT {} {error} {:?}", error.code(), error.hints()),
+    }
+}
+
+fn logged_in(variables: &[(&str, &str)]) -> String {
+    let inside = ["--exact", "vault::login_inside", "--include-ignored", "--nocapture"];
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(inside).env_remove("IDENTITY_ENDPOINT").envs(variables.iter().copied());
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    text.lines().find_map(|line| line.strip_prefix("RESULT ")).unwrap_or_else(|| panic!("{text}")).to_owned()
+}
+
+#[cfg(unix)]
+fn with_tool(name: &str, script: &str) -> String {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    fs_err::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs_err::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    logged_in(&[("TEST_LOGIN", "developer-tools"), ("PATH", folder.path().to_str().unwrap())])
+}
+
+#[cfg(unix)]
+#[test]
+fn developer_tools_sign_in_to_the_vault() {
+    let answer = format!(r#"echo '{{"accessToken":"vault-token","expires_on":{},"tokenType":"Bearer"}}'"#, days(1));
+    assert_eq!(with_tool("az", &answer), "found");
+    let answer = r#"echo '{"token":"vault-token","expiresOn":"2099-01-01T00:00:00Z"}'"#;
+    assert_eq!(with_tool("azd", answer), "found");
+}
+
+#[cfg(unix)]
+#[test]
+fn developer_tools_that_fail_are_told_once_with_what_to_do() {
+    let told = with_tool("az", "echo \"ERROR: Please run 'az login' to setup account.\" >&2; exit 1");
+    let words =
+        "signing in to the vault by developer tools failed: az: ERROR: Please run 'az login' to setup account.; azd: azd not found on PATH";
+    assert!(told.starts_with("VaultLogin reading the secret `x` from https://kv-ir.vault.lab.test: "), "{told}");
+    assert!(told.contains(words) && told.contains("run `az login`"), "{told}");
+    assert_eq!(told.matches("setup account").count(), 1);
+    let told = with_tool("other", "");
+    assert!(told.contains("az: az not found on PATH; azd: azd not found on PATH") && told.contains("install the Azure CLI"), "{told}");
+}
+
+#[test]
+fn an_app_services_identity_signs_in_to_the_vault() {
+    let endpoint = Server::http(|_, _| {
+        Reply::json(
+            200,
+            &json!({"access_token": "vault-token", "expires_on": days(1).to_string(), "token_type": "Bearer", "resource": "x"}),
+        )
+    });
+    let url = format!("{}/token", endpoint.url());
+    assert_eq!(
+        logged_in(&[("TEST_LOGIN", "managed-identity"), ("IDENTITY_ENDPOINT", &url), ("IDENTITY_HEADER", "header-secret")]),
+        "found"
+    );
+    assert_eq!(endpoint.seen()[0].header("x-identity-header"), Some("header-secret"));
+    let refusing = Server::http(|_, _| Reply::json(400, &json!({})));
+    let url = format!("{}/token", refusing.url());
+    let told = logged_in(&[("TEST_LOGIN", "managed-identity"), ("IDENTITY_ENDPOINT", &url), ("IDENTITY_HEADER", "header-secret")]);
+    assert!(
+        told.contains("by managed identity failed: The requested identity has not been assigned") && !told.contains("header-secret"),
+        "{told}"
+    );
 }
