@@ -88,6 +88,13 @@ pub(crate) fn pack_pairs(values: Vec<Value>) -> Value {
     })
 }
 
+/// A bag without its nulls and empty texts.
+pub(crate) fn without_empty(bag: Value) -> Value {
+    map1::<Json, Made>("without_empty", "", TypeName::Dynamic, bag, |json| {
+        Some(Made(json::bag(json::members(json)?.filter(|(_, value)| !matches!(*value, "null" | "\"\"")))))
+    })
+}
+
 fn keys(args: &Args) -> Outcome {
     Ok(map1::<Json, Made>("bag_keys", "", TypeName::Dynamic, args.json(0), |json| {
         Some(Made(json::array(json::members(json)?.map(|(key, _)| json::quoted(&key)))))
