@@ -24,6 +24,7 @@ mod ids;
 mod keys;
 mod options;
 mod pki;
+mod pulls;
 mod quota;
 mod refusal;
 mod roles;
