@@ -13,7 +13,14 @@ use crate::kql::ast::{Expr, ExprKind, Name, Span};
 use datafusion::logical_expr::Expr as PlanExpr;
 
 impl<'a> Planner<'a> {
-    pub(super) fn summarize(&self, relation: Relation, aggregates: &'a [Expr], by: &'a [Expr], span: Span, env: &Env<'a>) -> Result<Relation, QueryError> {
+    pub(super) fn summarize(
+        &self,
+        relation: Relation,
+        aggregates: &'a [Expr],
+        by: &'a [Expr],
+        span: Span,
+        env: &Env<'a>,
+    ) -> Result<Relation, QueryError> {
         let (relation, groups) = self.groups(relation, by, span, env)?;
         let collected = Collected::default();
         let mut results = Vec::new();
@@ -28,7 +35,13 @@ impl<'a> Planner<'a> {
         Relation { part, ..grouped }.project(columns, span)
     }
 
-    fn aggregate_node(&self, relation: Relation, groups: &[Slot], aggregates: Vec<(String, PlanExpr)>, span: Span) -> Result<Relation, QueryError> {
+    fn aggregate_node(
+        &self,
+        relation: Relation,
+        groups: &[Slot],
+        aggregates: Vec<(String, PlanExpr)>,
+        span: Span,
+    ) -> Result<Relation, QueryError> {
         let slots = aggregates.into_iter().map(|(id, expr)| (Slot { name: id.clone(), id, kind: crate::kql::ast::TypeName::Long }, expr));
         self.grouped(relation, groups, slots.collect(), span)
     }
