@@ -680,6 +680,13 @@ pub enum OperatorKind {
         /// The steps.
         steps: Vec<ScanStep>,
     },
-    /// `assert-schema (...)`, `execute-and-cache`, graph operators and other rarely used ones: name and place only.
+    /// Rarely used operators that hold no expressions (`assert-schema`, `graph-to-table` ...): name and place only.
     Other(Name),
+    /// Rarely used operators (graph operators, `macro-expand`, `project-by-names` ...): name and place, and the expressions in them.
+    Opaque {
+        /// The operator.
+        name: Name,
+        /// The tables, conditions and columns it mentions.
+        inside: Vec<Expr>,
+    },
 }

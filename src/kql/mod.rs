@@ -3,9 +3,14 @@
 pub mod ast;
 #[cfg(feature = "engine")]
 pub mod engine;
+mod keywords;
+mod lexer;
+pub mod literal;
 mod parser;
+mod scan;
 mod syntax_error;
 pub mod tables;
+mod token;
 
 pub use parser::parse;
 pub use syntax_error::SyntaxError;
