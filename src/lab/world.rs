@@ -6,7 +6,7 @@ use super::{
     directory::{COLLECTOR, Directory, HOME, VAULT, VAULT_AUDIENCE, VAULT_READER},
     faults::Dice,
     hunting::Grounds,
-    ids::{Ledger, lock},
+    ids::{Ledger, guid, lock},
     keys::KeyPair,
     options::Options,
     pulls::Objects,
@@ -57,6 +57,10 @@ pub(crate) struct World {
     pub(crate) directory: Directory,
     pub(crate) vaults: Vaults,
     pub(crate) mint: Mint,
+    /// The key of the other issuer, whose tokens are federated.
+    pub(crate) federation: KeyPair,
+    /// What callers of the managed identity endpoint must know.
+    pub(crate) identity_header: String,
     pub(crate) grounds: Grounds,
     pub(crate) objects: Objects,
     pub(crate) quotas: Quotas,
@@ -98,6 +102,8 @@ impl World {
             mint: Mint::new(KeyPair::rsa("accounts.accesscontrol.windows.net", seconds - 86_400, seconds + 365 * 86_400)?)?,
             objects,
             grounds,
+            federation: KeyPair::rsa("federation", seconds - 86_400, seconds + 365 * 86_400)?,
+            identity_header: guid(),
             dice: Dice::new(options.seed, &options.faults),
             quotas: Quotas::default(),
             ledger: Ledger::default(),
@@ -126,6 +132,11 @@ impl World {
     /// The authority as it is configured.
     pub(crate) fn authority_host(&self) -> String {
         self.address(Service::Authority).to_string()
+    }
+
+    /// The other issuer.
+    pub(crate) fn issuer(&self) -> String {
+        format!("https://{}/federation", self.authority_host())
     }
 
     /// Every name that the authority is known by, the one that was called first.
