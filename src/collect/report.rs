@@ -191,7 +191,8 @@ fn message_with_causes(error: &Error) -> String {
     let mut cause = std::error::Error::source(error);
     while let Some(current) = cause {
         let words = current.to_string();
-        if !message.contains(&words) {
+        // The service's answer is in the message already; its ids and diagnostics are in the journal and the log.
+        if !message.contains(&words) && !current.is::<crate::transport::ServiceFault>() {
             message.push_str(": ");
             message.push_str(&words);
         }

@@ -42,7 +42,8 @@ fn one_job(text: &mut String, job: &Job, case: &str) {
     for note in &job.notes {
         let _ = writeln!(text, "  note: {}", visible(note));
     }
-    for gap in &job.gaps {
+    // The error of a job that failed as a whole says why, and is shown after this.
+    for gap in job.gaps.iter().filter(|_| job.status != JobStatus::Failed) {
         let (from, to) = (crate::time::rfc3339(gap.window.from), crate::time::rfc3339(gap.window.to));
         let _ = writeln!(text, "  missing [{from}, {to}): {}", visible(&gap.reason));
     }
