@@ -22,7 +22,6 @@ use datafusion::scalar::ScalarValue;
 use scope::Scope;
 
 pub(crate) use compare::harmonise;
-pub(crate) use conditions::common_kind;
 pub(crate) use logic::balanced;
 
 /// Deeper expressions are refused: no one writes them, and every level costs stack in the optimizer.

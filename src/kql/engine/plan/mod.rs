@@ -6,12 +6,19 @@
 pub(crate) mod aggregates;
 mod columns;
 pub(crate) mod env;
+mod evaluate;
+mod expand;
+mod external;
+mod join;
 mod operators;
+mod parse;
 pub(crate) mod relation;
 mod rows;
+mod series;
 mod sources;
 pub(crate) mod statements;
 mod summarize;
+mod union;
 
 use super::error::QueryError;
 use super::session::{Session, run_error};
