@@ -1,1 +1,3 @@
 //! The one integration-test binary.
+#[cfg(feature = "engine")]
+mod engine_corpus;
