@@ -152,7 +152,7 @@ fn report(tally: &Tally) {
     println!("{} ran, {} did not:", tally.ran, groups.iter().map(|(_, examples)| examples.len()).sum::<usize>());
     for (reason, examples) in groups {
         println!("{:5} {reason}", examples.len());
-        for example in examples.iter().take(3) {
+        for example in examples.iter().take(60) {
             println!("        {example}");
         }
     }

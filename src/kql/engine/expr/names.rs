@@ -5,7 +5,7 @@ use crate::kql::ast::{Expr, ExprKind, Literal};
 /// Functions whose result is named after their first argument.
 const AFTER_FIRST: &[&str] = &[
     "tostring", "tolong", "toint", "toreal", "todouble", "todecimal", "tobool", "toboolean", "todatetime", "totimespan", "toguid", "todynamic",
-    "toobject", "tohex", "parse_json", "parsejson", "parse_xml", "parse_csv", "split", "bin", "floor", "bin_at", "startofday", "bin_auto",
+    "toobject", "tohex", "parse_json", "parsejson", "parse_xml", "parse_csv", "split", "bin", "floor", "bin_at", "startofday", "bin_auto", "format_datetime", "format_timespan",
     "take_any", "take_anyif", "binary_all_or", "binary_all_and", "binary_all_xor", "make_datetime", "make_timespan",
 ];
 
@@ -39,6 +39,9 @@ fn call_name(function: &str, arguments: &[Expr]) -> Option<String> {
     }
     if matches!(function, "strlen" | "string_size") {
         return Some(format!("{function}_{}", suggested(first?)?));
+    }
+    if function == "gettype" {
+        return Some(format!("type_{}", suggested(first?)?));
     }
     let prefix = aggregate_prefix(function)?;
     let base = first.and_then(suggested).unwrap_or_default();
