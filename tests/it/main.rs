@@ -10,6 +10,10 @@
 mod bench;
 mod case;
 mod case_death;
+#[cfg(feature = "engine")]
+mod engine;
+#[cfg(feature = "engine")]
+mod engine_corpus;
 #[cfg(feature = "lab")]
 mod examples;
 mod identity;
