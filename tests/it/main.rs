@@ -17,6 +17,8 @@ mod engine_corpus;
 #[cfg(feature = "lab")]
 mod examples;
 mod identity;
+mod kql_corpus;
+mod kql_fuzz;
 #[cfg(feature = "lab")]
 mod lab;
 mod layers;
