@@ -4,6 +4,8 @@ mod bench;
 mod case;
 mod case_death;
 #[cfg(feature = "lab")]
+mod hunt;
+#[cfg(feature = "lab")]
 mod lab;
 mod layers;
 mod samples;
