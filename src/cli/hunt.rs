@@ -37,6 +37,9 @@ pub struct HuntArgs {
     /// Go on with what an interrupted run left; what is stored is not fetched again
     #[arg(long)]
     pub resume: bool,
+    /// Have the service count the window's rows and hold them against those stored
+    #[arg(long)]
+    pub reconcile: bool,
     /// Calls in flight a tenant and API
     #[arg(long, value_name = "N", default_value_t = 4)]
     pub concurrency: u16,

@@ -130,7 +130,7 @@ pub struct TokenArgs {
     /// The API the token is for
     #[arg(long, value_enum, required_unless_present = "scope", conflicts_with = "scope")]
     pub api: Option<TokenApi>,
-    /// Any scope, such as https://graph.microsoft.com/.default
+    /// Any scope, such as `https://graph.microsoft.com/.default`
     #[arg(long, value_name = "URL/.default")]
     pub scope: Option<String>,
     /// Form in which it is printed

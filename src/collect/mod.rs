@@ -2,9 +2,13 @@
 //!
 //! It asks through [`Hunter`] and tells through [`Observer`]; it knows neither HTTP client, command line nor environment.
 
+mod cutting;
+mod finish;
 mod hunt;
 mod part;
+mod pick_up;
 mod plan;
+mod reconcile;
 pub mod report;
 mod schedule;
 mod slices;

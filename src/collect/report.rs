@@ -101,6 +101,8 @@ pub struct Job {
     pub files: Vec<StoredFile>,
     /// What is missing.
     pub gaps: Vec<Gap>,
+    /// What a reader should know besides: a count that moved, a window fetched twice.
+    pub notes: Vec<String>,
     /// Why it failed or is incomplete.
     pub error: Option<Failure>,
 }
@@ -189,7 +191,8 @@ fn message_with_causes(error: &Error) -> String {
     let mut cause = std::error::Error::source(error);
     while let Some(current) = cause {
         let words = current.to_string();
-        if !message.contains(&words) {
+        // The service's answer is in the message already; its ids and diagnostics are in the journal and the log.
+        if !message.contains(&words) && !current.is::<crate::transport::ServiceFault>() {
             message.push_str(": ");
             message.push_str(&words);
         }
@@ -218,6 +221,7 @@ impl Job {
             throttled_seconds: 0.0,
             files: Vec::new(),
             gaps: Vec::new(),
+            notes: Vec::new(),
             error: Some(error.into()),
         }
     }
@@ -275,6 +279,7 @@ fn as_rfc3339<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S
     serializer.serialize_str(&rfc3339(*time))
 }
 
+#[allow(clippy::ref_option, reason = "serde calls it with a reference to the field")]
 fn as_rfc3339_option<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
     match time {
         Some(time) => as_rfc3339(time, serializer),

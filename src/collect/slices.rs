@@ -135,7 +135,8 @@ mod tests {
 
     /// Several bins of one second count as one.
     fn has_one_busy_second(bins: &[Bin], slice: Slice, target: u64) -> bool {
-        let inside: Vec<&Bin> = bins.iter().filter(|bin| slice.window.from <= bin.start && bin.start < slice.window.to && bin.rows > 0).collect();
+        let inside: Vec<&Bin> =
+            bins.iter().filter(|bin| slice.window.from <= bin.start && bin.start < slice.window.to && bin.rows > 0).collect();
         inside.iter().all(|bin| bin.start == inside[0].start) || inside.iter().map(|bin| bin.rows).sum::<u64>() <= target
     }
 

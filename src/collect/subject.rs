@@ -62,7 +62,9 @@ impl Subject {
 
     /// Says whether MDE's API has every table that is read.
     pub fn is_of_mde(&self) -> bool {
-        self.reading().is_some_and(|reading| reading.tables.iter().all(|table| kql::tables::find(&table.name).is_some_and(kql::tables::TableInfo::in_mde)))
+        self.reading().is_some_and(|reading| {
+            reading.tables.iter().all(|table| kql::tables::find(&table.name).is_some_and(kql::tables::TableInfo::in_mde))
+        })
     }
 
     /// Returns the text that asks for `window`, and of that for one of `of` parts by the rows' hash.
@@ -73,7 +75,7 @@ impl Subject {
             // `hash` and `pack_all` are accepted in hunting (apis.md 4.9).
             Some((index, of)) => self.with(query, &format!("where hash(tostring(pack_all()), {of}) == {index}")),
         };
-        self.bounded(&text, window)
+        bounded(&text, window)
     }
 
     /// Returns the text that counts the rows of `window` by bins of `width`; none where it has no time to count by.
@@ -82,17 +84,13 @@ impl Subject {
         let column = reading.tables.first()?.time_column.as_deref()?;
         let ticks = width.as_nanos() / 100;
         let text = self.with(query, &format!("summarize IrRows = count() by IrBin = bin({column}, {ticks}tick)"));
-        Some(self.bounded(&text, window))
+        Some(bounded(&text, window))
     }
 
     /// Returns the text that counts the rows of `window`.
     pub fn count(&self, window: Window) -> Option<String> {
         let (query, _) = self.read.as_ref()?;
-        Some(self.bounded(&self.with(query, "summarize IrRows = count()"), window))
-    }
-
-    fn bounded(&self, text: &str, window: Window) -> String {
-        kql::bound(text, window).unwrap_or_else(|_| text.to_owned())
+        Some(bounded(&self.with(query, "summarize IrRows = count()"), window))
     }
 
     /// Adds an operator to the query's last expression, before a `render` that ends it.
@@ -103,6 +101,10 @@ impl Subject {
         let tail = if tail.trim_start().starts_with('|') { String::new() } else { format!("\n{tail}") };
         format!("{head}\n| {operator}{tail}")
     }
+}
+
+fn bounded(text: &str, window: Window) -> String {
+    kql::bound(text, window).unwrap_or_else(|_| text.to_owned())
 }
 
 /// Where the last tabular expression ends, less a `render` at its end.

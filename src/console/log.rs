@@ -27,9 +27,11 @@ type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
 pub fn start(options: &LogOptions, color: bool) -> Result<()> {
     let mut layers = vec![layer(options, std::io::stderr, color)?];
     if let Some(path) = &options.file {
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(path).map_err(|error| {
-            Error::new(Kind::Usage, format!("cannot write the log file `{}`", path.display())).caused_by(error)
-        })?;
+        let file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .map_err(|error| Error::new(Kind::Usage, format!("cannot write the log file `{}`", path.display())).caused_by(error))?;
         layers.push(layer(options, Arc::new(file), false)?);
     }
     let _already_started = tracing_subscriber::registry().with(layers).try_init();
@@ -55,6 +57,8 @@ fn filter(options: &LogOptions) -> Result<EnvFilter> {
     };
     let text = options.filter.as_deref().unwrap_or(level);
     EnvFilter::try_new(text).map_err(|error| {
-        Error::new(Kind::Usage, format!("`{text}` is not a log filter")).caused_by(error).hint("write it as `info` or `ircollect=debug,warn`")
+        Error::new(Kind::Usage, format!("`{text}` is not a log filter"))
+            .caused_by(error)
+            .hint("write it as `info` or `ircollect=debug,warn`")
     })
 }

@@ -36,7 +36,14 @@ fn one_job(text: &mut String, job: &Job, case: &str) {
     for file in &job.files {
         let _ = writeln!(text, "  {case}/{}  {}  sha256 {}", visible(&file.path), size(file.bytes), file.sha256);
     }
-    for gap in &job.gaps {
+    if let Some(counted) = job.counted {
+        let _ = writeln!(text, "  the service counted {} rows", grouped(counted));
+    }
+    for note in &job.notes {
+        let _ = writeln!(text, "  note: {}", visible(note));
+    }
+    // The error of a job that failed as a whole says why, and is shown after this.
+    for gap in job.gaps.iter().filter(|_| job.status != JobStatus::Failed) {
         let (from, to) = (crate::time::rfc3339(gap.window.from), crate::time::rfc3339(gap.window.to));
         let _ = writeln!(text, "  missing [{from}, {to}): {}", visible(&gap.reason));
     }

@@ -6,6 +6,7 @@ use super::{
     faults::Hit,
     hunting,
     options::FaultKind,
+    pulls,
     refusal::{Refusal, client_request_id},
     tokens::{Claims, Unfit},
     wire::{Call, Reply, Service, gateway, reply, with, with_all},
@@ -38,8 +39,11 @@ async fn misbehaving(world: &World, call: &Call, claims: &Claims) -> (Reply, Opt
 }
 
 async fn endpoint(world: &World, call: &Call, claims: &Claims) -> Result<Reply, Refusal> {
-    match hunting::Endpoint::of(call) {
-        Some(endpoint) => hunting::answer(world, call, claims, endpoint).await,
+    if let Some(endpoint) = hunting::Endpoint::of(call) {
+        return hunting::answer(world, call, claims, endpoint).await;
+    }
+    match pulls::Endpoint::of(call) {
+        Some(endpoint) => pulls::answer(world, call, claims, &endpoint),
         None => Err(Refusal::not_found(call)),
     }
 }

@@ -100,6 +100,8 @@ pub(crate) struct App {
     pub(crate) tenants: Vec<String>,
     pub(crate) secrets: Vec<AppSecret>,
     pub(crate) certificates: Vec<KeyPair>,
+    /// Whether tokens of the other issuer stand for it.
+    pub(crate) federated: bool,
     /// Granted application permissions by the resource's application id.
     pub(crate) roles: Vec<(&'static str, Vec<&'static str>)>,
 }
@@ -119,6 +121,7 @@ pub(crate) const OTHER_ROLES: &str = "c0113c70-0000-4000-8000-000000000004";
 pub(crate) const EXPIRED: &str = "c0113c70-0000-4000-8000-000000000005";
 pub(crate) const DISABLED: &str = "c0113c70-0000-4000-8000-000000000006";
 pub(crate) const PUBLIC: &str = "c0113c70-0000-4000-8000-000000000007";
+pub(crate) const IDENTITY: &str = "c0113c70-0000-4000-8000-000000000008";
 
 /// The company's directory and its subsidiary's.
 pub(crate) const HOME: &str = super::data::TENANT_ID;
@@ -142,6 +145,7 @@ impl Directory {
         let mut collector = app(COLLECTOR, "ir-collector", &[HOME, SUBSIDIARY], secret(now + YEAR), roles::everything());
         collector.secrets.extend(secret(now - 86_400));
         collector.certificates = certificates;
+        collector.federated = true;
         let others = vec![(GRAPH.app_id, vec!["User.Read.All", "Policy.Read.All"])];
         let mut disabled = app(DISABLED, "ir-disabled", &home, secret(now + YEAR), roles::everything());
         disabled.standing = Standing::Disabled;
@@ -155,6 +159,7 @@ impl Directory {
             app(EXPIRED, "ir-expired", &home, secret(now - 86_400), roles::everything()),
             disabled,
             public,
+            app(IDENTITY, "ir-identity", &home, Vec::new(), roles::everything()),
         ];
         Self { tenants: tenants(), apps }
     }
@@ -191,6 +196,7 @@ fn app(id: &str, name: &'static str, tenants: &[&str], secrets: Vec<AppSecret>, 
         tenants: tenants.iter().map(|&tenant| tenant.to_owned()).collect(),
         secrets,
         certificates: Vec::new(),
+        federated: false,
         roles,
     }
 }

@@ -22,8 +22,10 @@ mod files;
 mod hunting;
 mod ids;
 mod keys;
+mod metadata;
 mod options;
 mod pki;
+mod pulls;
 mod quota;
 mod refusal;
 mod roles;
@@ -88,7 +90,8 @@ impl Lab {
 
     /// The address of a service as a URL without a path, `https://127.0.0.1:PORT`.
     pub fn url(&self, service: Service) -> String {
-        format!("https://{}", self.address(service))
+        let scheme = if service == Service::Identity { "http" } else { "https" };
+        format!("{scheme}://{}", self.address(service))
     }
 
     /// All services and where they listen.
@@ -112,7 +115,7 @@ impl Lab {
         tenants.iter().map(|tenant| (tenant.id.clone(), tenant.domains.clone())).collect()
     }
 
-    /// The application registrations.
+    /// The application registrations that have a secret.
     pub fn registrations(&self) -> Vec<Registration> {
         let apps = self.world.directory.apps.iter().filter_map(|app| {
             let secret = crate::secret::Secret::new(app.secrets.first()?.value.as_str());
@@ -153,6 +156,17 @@ impl Lab {
         files::write(&dir.join("lab.env"), &self.env(&dir))?;
         files::write(&dir.join("lab.toml"), &self.toml(Path::new("ca.pem")))?;
         Ok(dir.join("lab.toml"))
+    }
+
+    /// The variables of an App Service whose managed identity is `ir-identity`.
+    pub fn identity_variables(&self) -> Vec<(&'static str, String)> {
+        let endpoint = format!("{}/msi/token", self.url(Service::Identity));
+        vec![("IDENTITY_ENDPOINT", endpoint), ("IDENTITY_HEADER", self.world.identity_header.clone())]
+    }
+
+    /// A token of another issuer that stands for `ir-collector` (workload identity federation), good for `lifetime` seconds.
+    pub fn federated_token(&self, lifetime: i64) -> crate::secret::Secret {
+        crate::secret::Secret::new(entra::federated::token(&self.world, jiff::Timestamp::now().as_second(), lifetime))
     }
 
     /// A stand-in for the Azure CLI: a shell script that, called `az` and first on PATH, is signed in as the vault-reader.

@@ -18,7 +18,7 @@ pub struct Options {
     pub calls_per_minute: u32,
     /// Hunting calls an hour of the MDE API.
     pub calls_per_hour: u32,
-    /// First port: the services take this one and the four after it. None: any that are free.
+    /// First port: the services take this one and the five after it. None: any that are free.
     pub port: Option<u16>,
     /// The end of the company's 30 days, and what `now()` is in queries when the lab starts. None: the clock's time.
     pub end: Option<jiff::Timestamp>,

@@ -62,6 +62,11 @@ impl Refusal {
         Self { retry_after: Some(exceeded.wait), ..Self::new(429, "TooManyRequests", message) }
     }
 
+    /// 429 of Graph's other parts (apis.md 8.1).
+    pub(crate) fn busy(wait: Duration) -> Self {
+        Self { retry_after: Some(wait), ..Self::new(429, "TooManyRequests", "Please retry again later.") }
+    }
+
     /// 429 of the CPU quota: the wait stands in the words alone.
     pub(crate) fn processing(wait: Duration) -> Self {
         let message = format!(

@@ -1,7 +1,7 @@
 //! Listening: one port a service, TLS, HTTP/1.1 and HTTP/2, and every request noted.
 
 use super::{
-    apis, entra,
+    apis, entra, metadata,
     pki::Authority,
     vault,
     wire::{Call, Reply, Service},
@@ -43,7 +43,7 @@ pub(super) fn listen(first: Option<u16>) -> Result<Listeners> {
 
 fn no_port(port: u32, cause: &dyn std::fmt::Display) -> Error {
     Error::new(Kind::Usage, format!("the lab could not listen on port {port} of 127.0.0.1: {cause}"))
-        .hint("give --port another first port (the lab takes five), or leave it out to take any that are free")
+        .hint("give --port another first port (the lab takes six), or leave it out to take any that are free")
 }
 
 /// The addresses of listeners.
@@ -56,18 +56,24 @@ pub(super) fn addresses(listeners: &Listeners) -> Result<BTreeMap<Service, Socke
 pub(super) fn serve(world: &Arc<World>, authority: &Authority, listeners: Listeners) -> Result<Handle<SocketAddr>> {
     let handle = Handle::new();
     for (service, listener) in listeners {
-        let tls = RustlsConfig::from_config(authority.server(&names(service))?);
-        let server = axum_server::from_tcp(listener).map_err(|error| no_port(0, &error))?;
-        let acceptor = RustlsAcceptor::new(tls).acceptor(world.connections.clone());
+        let server = axum_server::from_tcp(listener).map_err(|error| no_port(0, &error))?.handle(handle.clone());
         let router = Router::new().fallback(answer).with_state((Arc::clone(world), service));
-        let serving = server.acceptor(acceptor).handle(handle.clone()).serve(router.into_make_service_with_connect_info::<SocketAddr>());
-        tokio::spawn(async move {
-            if let Err(error) = serving.await {
-                tracing::warn!(service = service.name(), %error, "the lab stopped serving");
-            }
-        });
+        let router = router.into_make_service_with_connect_info::<SocketAddr>();
+        if service == Service::Identity {
+            tokio::spawn(until_the_end(service, server.serve(router)));
+            continue;
+        }
+        let tls = RustlsConfig::from_config(authority.server(&names(service))?);
+        let acceptor = RustlsAcceptor::new(tls).acceptor(world.connections.clone());
+        tokio::spawn(until_the_end(service, server.acceptor(acceptor).serve(router)));
     }
     Ok(handle)
+}
+
+async fn until_the_end(service: Service, serving: impl Future<Output = std::io::Result<()>>) {
+    if let Err(error) = serving.await {
+        tracing::warn!(service = service.name(), %error, "the lab stopped serving");
+    }
 }
 
 /// The names in a service's certificate.
@@ -77,6 +83,7 @@ fn names(service: Service) -> Vec<String> {
         Service::Graph => vec!["graph.lab.test".to_owned()],
         Service::Xdr => vec!["api.security.lab.test".to_owned()],
         Service::Mde => vec!["api.securitycenter.lab.test".to_owned()],
+        Service::Identity => Vec::new(),
         Service::Vault => vault::NAMES.iter().map(|name| format!("{name}.{}", super::directory::VAULT_SUFFIX)).collect(),
     };
     let wild = (service == Service::Vault).then(|| format!("*.{}", super::directory::VAULT_SUFFIX));
@@ -96,6 +103,7 @@ async fn answer(State((world, service)): State<Desk>, ConnectInfo(peer): Connect
     let answered = match service {
         Service::Authority => entra::answer(&world, &call),
         Service::Vault => vault::answer(&world, &call),
+        Service::Identity => metadata::answer(&world, &call),
         Service::Graph | Service::Xdr | Service::Mde => Box::pin(apis::answer(&world, &call)).await,
     };
     world.note(&call, answered.status().as_u16());

@@ -25,11 +25,13 @@ pub enum Service {
     Mde,
     /// Key Vault.
     Vault,
+    /// The endpoint that gives a machine's managed identity its tokens; plain HTTP, as in Azure.
+    Identity,
 }
 
 impl Service {
     /// All, in the order of their ports.
-    pub const ALL: [Self; 5] = [Self::Authority, Self::Graph, Self::Xdr, Self::Mde, Self::Vault];
+    pub const ALL: [Self; 6] = [Self::Authority, Self::Graph, Self::Xdr, Self::Mde, Self::Vault, Self::Identity];
 
     /// The name it has in a configuration.
     pub fn name(self) -> &'static str {
@@ -39,6 +41,7 @@ impl Service {
             Self::Xdr => "xdr",
             Self::Mde => "mde",
             Self::Vault => "vault",
+            Self::Identity => "identity",
         }
     }
 }

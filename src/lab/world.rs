@@ -1,19 +1,21 @@
 //! Everything that the services of one lab share.
 
 use super::{
+    company,
     connections::Connections,
     directory::{COLLECTOR, Directory, HOME, VAULT, VAULT_AUDIENCE, VAULT_READER},
     faults::Dice,
     hunting::Grounds,
-    ids::{Ledger, lock},
+    ids::{Ledger, guid, lock},
     keys::KeyPair,
     options::Options,
+    pulls::Objects,
     quota::Quotas,
     tokens::{Grant, Mint},
     vault::{Certificates, Secrets, Vaults},
     wire::{Call, Service},
 };
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -55,7 +57,12 @@ pub(crate) struct World {
     pub(crate) directory: Directory,
     pub(crate) vaults: Vaults,
     pub(crate) mint: Mint,
+    /// The key of the other issuer, whose tokens are federated.
+    pub(crate) federation: KeyPair,
+    /// What callers of the managed identity endpoint must know.
+    pub(crate) identity_header: String,
     pub(crate) grounds: Grounds,
+    pub(crate) objects: Objects,
     pub(crate) quotas: Quotas,
     pub(crate) dice: Dice,
     pub(crate) ledger: Ledger,
@@ -67,21 +74,36 @@ pub(crate) struct World {
     vault_requests: AtomicU32,
 }
 
+/// The company's tables, and the objects that other endpoints tell from them.
+fn told(options: &Options, end: jiff::Timestamp) -> Result<(Objects, Grounds)> {
+    let tables = company::tables(options, end);
+    Ok((Objects::new(&tables), Grounds::new(tables)?))
+}
+
 impl World {
     /// Makes the tenant. Slow: keys and data are made here.
     pub(crate) fn new(options: Options, addresses: BTreeMap<Service, SocketAddr>) -> Result<Self> {
         let now = jiff::Timestamp::now();
         let seconds = now.as_second();
-        let certificates = Certificates::new(seconds)?;
+        let clock = Clock { end: options.end.unwrap_or(now), started: Instant::now() };
+        let (grounds, certificates) = std::thread::scope(|scope| {
+            let grounds = scope.spawn(|| told(&options, clock.end));
+            let certificates = Certificates::new(seconds);
+            (grounds.join(), certificates)
+        });
+        let (objects, grounds) = grounds.map_err(|_| Error::new(Kind::Failed, "could not make the lab's data"))??;
+        let certificates = certificates?;
         let directory = Directory::new(certificates.registered(), seconds);
         let secrets: Vec<String> =
             directory.app(COLLECTOR).map(|app| app.secrets.iter().map(|secret| secret.value.clone()).collect()).unwrap_or_default();
         let (good, expired) = (secrets.first().map_or("", String::as_str), secrets.last().map_or("", String::as_str));
-        let clock = Clock { end: options.end.unwrap_or(now), started: Instant::now() };
         Ok(Self {
             vaults: Vaults::new(&certificates, &Secrets { good, expired }, seconds)?,
             mint: Mint::new(KeyPair::rsa("accounts.accesscontrol.windows.net", seconds - 86_400, seconds + 365 * 86_400)?)?,
-            grounds: Grounds::new(&options, clock.end)?,
+            objects,
+            grounds,
+            federation: KeyPair::rsa("federation", seconds - 86_400, seconds + 365 * 86_400)?,
+            identity_header: guid(),
             dice: Dice::new(options.seed, &options.faults),
             quotas: Quotas::default(),
             ledger: Ledger::default(),
@@ -110,6 +132,11 @@ impl World {
     /// The authority as it is configured.
     pub(crate) fn authority_host(&self) -> String {
         self.address(Service::Authority).to_string()
+    }
+
+    /// The other issuer.
+    pub(crate) fn issuer(&self) -> String {
+        format!("https://{}/federation", self.authority_host())
     }
 
     /// Every name that the authority is known by, the one that was called first.

@@ -60,7 +60,7 @@ fn words(case: &CaseView, status: &Status) -> String {
 
 fn details(job: &JobStatus) -> String {
     let gaps = job.gaps.iter().map(missing);
-    let error = job.error.iter().cloned().filter(|_| job.gaps.is_empty());
+    let error = job.error.iter().filter(|_| job.gaps.is_empty()).cloned();
     let lines: Vec<String> = job.files.iter().cloned().chain(gaps).chain(error).map(|line| visible(&line)).collect();
     lines.join("\n")
 }
@@ -72,11 +72,8 @@ fn missing(gap: &GapStatus) -> String {
 
 fn verify(context: &Context, case: &CaseView) -> Result<u8> {
     let report = case.verify(&|_| ())?;
-    let data = if context.global.json {
-        format!("{:#}\n", json!({ "case": case.dir(), "report": report }))
-    } else {
-        findings(case, &report)
-    };
+    let data =
+        if context.global.json { format!("{:#}\n", json!({ "case": case.dir(), "report": report })) } else { findings(case, &report) };
     print_data(&data)?;
     if report.ok {
         return Ok(0);

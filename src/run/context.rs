@@ -36,7 +36,16 @@ impl Context {
         let no_color = env.text(settings::env::NO_COLOR).is_some_and(|value| !value.is_empty());
         let verbosity = verbosity(&global);
         let console = Console::new(color, no_color, global.no_progress, verbosity);
-        Self { global, env, console, now: Timestamp::now(), command_line, cancel: CancellationToken::new(), abandon: CancellationToken::new(), watched: Once::new() }
+        Self {
+            global,
+            env,
+            console,
+            now: Timestamp::now(),
+            command_line,
+            cancel: CancellationToken::new(),
+            abandon: CancellationToken::new(),
+            watched: Once::new(),
+        }
     }
 
     /// Returns the surroundings of a command that runs inside this one, against a lab: its own flags, these where it gives none,
@@ -52,7 +61,16 @@ impl Context {
         self.cancel();
         let watched = Once::new();
         watched.call_once(|| {});
-        Self { env: self.env.with(variables), global, console, now: self.now, command_line: self.command_line.clone(), cancel, abandon, watched }
+        Self {
+            env: self.env.with(variables),
+            global,
+            console,
+            now: self.now,
+            command_line: self.command_line.clone(),
+            cancel,
+            abandon,
+            watched,
+        }
     }
 
     pub(super) fn start_log(&self) -> Result<()> {

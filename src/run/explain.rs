@@ -147,7 +147,10 @@ mod tests {
 
     #[test]
     fn a_name_the_service_does_not_know_is_found_in_the_text() {
-        let error = Error::new(Kind::Query, "'where' operator: Failed to resolve table or column expression named 'Foo'. Fix semantic errors in your query.");
+        let error = Error::new(
+            Kind::Query,
+            "'where' operator: Failed to resolve table or column expression named 'Foo'. Fix semantic errors in your query.",
+        );
         let error = underlined(error, "T\n| where Foo == 1", "T\n| where Foo == 1");
         assert_eq!(error.excerpt().unwrap(), "  2 | | where Foo == 1\n    |         ^^^ here");
     }

@@ -28,13 +28,16 @@ use sha2::{Digest, Sha256};
 use std::{fmt::Write, path::Path, sync::Arc};
 
 pub(super) async fn run(context: &Context, args: &HuntArgs) -> Result<u8> {
-    let plan = Plan::read(context, args)?;
-    if args.explain {
-        return explain::run(context, &plan);
+    if context.global.json && args.output.as_deref() == Some(Path::new("-")) {
+        return Err(Error::new(Kind::Usage, "--json and --output - both want standard output").hint("write the rows to a file"));
     }
-    let outcome = collect(context, args, &plan).await;
-    let summary = plan.summary(context, outcome);
-    finish(context, &summary)
+    let plan = Plan::read(context, args);
+    match plan {
+        Ok(plan) if args.explain => explain::run(context, &plan),
+        Ok(plan) => finish(context, &summary(context, collect(context, args, &plan).await)),
+        Err(error) if args.explain => Err(error),
+        Err(error) => finish(context, &summary(context, Err(error))),
+    }
 }
 
 /// What was asked for, read whole before anything is called.
@@ -47,9 +50,6 @@ pub(super) struct Plan {
 
 impl Plan {
     fn read(context: &Context, args: &HuntArgs) -> Result<Self> {
-        if context.global.json && args.output.as_deref() == Some(Path::new("-")) {
-            return Err(Error::new(Kind::Usage, "--json and --output - both want standard output").hint("write the rows to a file"));
-        }
         let mode = match &args.slice {
             Slice::Auto => SliceMode::Auto,
             Slice::Off => SliceMode::Off,
@@ -62,28 +62,28 @@ impl Plan {
             api: args.api,
         })
     }
+}
 
-    fn summary(&self, context: &Context, outcome: Result<Vec<Job>>) -> Summary {
-        let (jobs, error) = match outcome {
-            Ok(jobs) => (jobs, None),
-            Err(error) => {
-                context.console.error(&error);
-                (Vec::new(), Some(report::Failure::from(&error)))
-            }
-        };
-        let code = error.as_ref().map_or_else(|| report::exit_code(&jobs), |error| error.exit);
-        Summary {
-            ircollect: env!("CARGO_PKG_VERSION"),
-            schema: 1,
-            command: "hunt",
-            status: report::run_status(&jobs, code),
-            started: context.now,
-            ended: Timestamp::now(),
-            case: context.case_dir().map(|case| case.display().to_string()).unwrap_or_default(),
-            skipped: Vec::new(),
-            jobs,
-            error,
+fn summary(context: &Context, outcome: Result<Vec<Job>>) -> Summary {
+    let (jobs, error) = match outcome {
+        Ok(jobs) => (jobs, None),
+        Err(error) => {
+            context.console.error(&error);
+            (Vec::new(), Some(report::Failure::from(&error)))
         }
+    };
+    let code = error.as_ref().map_or_else(|| report::exit_code(&jobs), |error| error.exit);
+    Summary {
+        ircollect: env!("CARGO_PKG_VERSION"),
+        schema: 1,
+        command: "hunt",
+        status: report::run_status(&jobs, code),
+        started: context.now,
+        ended: Timestamp::now(),
+        case: context.case_dir().map(|case| case.display().to_string()).unwrap_or_default(),
+        skipped: Vec::new(),
+        jobs,
+        error,
     }
 }
 
@@ -235,29 +235,52 @@ impl Run<'_> {
             },
             text: query.text.clone(),
         };
+        let (id, window) = self.identity_of(&journal::Job {
+            id: uuid::Uuid::new_v4().to_string(),
+            kind: journal::Work::Hunt,
+            name: query.name.clone(),
+            tenant: tenant.id.clone(),
+            profile: tenant.profile.name.clone(),
+            api: api.name().to_owned(),
+            query_sha256: Some(sha256(&query.text)),
+            window: Some(self.plan.window),
+        });
         let job = HuntJob {
-            job: journal::Job {
-                id: uuid::Uuid::new_v4().to_string(),
-                kind: journal::Work::Hunt,
-                name: query.name.clone(),
-                tenant: tenant.id.clone(),
-                profile: tenant.profile.name.clone(),
-                api: api.name().to_owned(),
-                query_sha256: Some(sha256(&query.text)),
-                window: Some(self.plan.window),
-            },
+            job: id,
             file: query.file.clone(),
             timespan: api == Api::Graph && subject.takes_timespan(),
             subject,
-            window: self.plan.window,
+            window,
             rows_cap: quota.rows_per_call,
             bytes_cap: quota.bytes_per_call,
             mode: self.plan.mode,
             concurrency: usize::from(quota.in_flight.min(self.args.concurrency).max(1)),
             resume: self.args.resume,
+            reconcile: self.args.reconcile,
         };
         let report = hunt(&job, &asker, self.case, self.progress.as_ref()).await;
         self.output(report)
+    }
+
+    /// Returns the job as the journal knows it, where it is to be gone on with: it keeps its id, and a window that was given as a
+    /// length (`--last`, or nothing) is the one that the earlier run pinned.
+    fn identity_of(&self, fresh: &journal::Job) -> (journal::Job, Window) {
+        let known = self.args.resume.then(|| self.earlier(fresh)).flatten();
+        let window = known.and_then(|known| known.window).unwrap_or(self.plan.window);
+        let id = known.map_or_else(|| fresh.id.clone(), |known| known.id.clone());
+        (journal::Job { id, window: Some(window), ..fresh.clone() }, window)
+    }
+
+    fn earlier(&self, fresh: &journal::Job) -> Option<&journal::Job> {
+        if let Some(known) = self.case.jobs().latest(fresh) {
+            return Some(&known.job);
+        }
+        let relative = self.args.from.is_none() && self.args.to.is_none();
+        let of_that_length = |known: &&journal::Known| {
+            let pinned = journal::Job { window: known.job.window, ..fresh.clone() };
+            known.job.window.is_some_and(|window| window.length() == self.plan.window.length()) && known.job.is_same_work(&pinned)
+        };
+        self.case.jobs().iter().rfind(of_that_length).filter(|_| relative).map(|known| &known.job)
     }
 
     /// Chooses the API: what was asked for, else the first of Graph, XDR and MDE whose token may hunt. Where none may, Graph's

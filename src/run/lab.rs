@@ -12,7 +12,8 @@ use std::{ffi::OsString, path::Path};
 
 pub(super) async fn run(context: &Context, args: LabArgs) -> Result<u8> {
     let lab = crate::lab::start(options(&args)?).await?;
-    let code = if args.command.is_empty() { serve(context, &lab, args.write.as_deref()).await } else { command(context, &lab, &args).await };
+    let code =
+        if args.command.is_empty() { serve(context, &lab, args.write.as_deref()).await } else { command(context, &lab, &args).await };
     lab.stop().await;
     code
 }

@@ -23,13 +23,17 @@ pub(super) async fn run(context: &Context, args: &TokenArgs) -> Result<u8> {
     }
     let token = tenant.app.bearer(&scope).await?;
     if args.claims {
-        let claims = tenant.claims(&scope).await?.ok_or_else(|| Error::new(Kind::Failed, "the token is opaque: it has no claims to read"))?;
-        let json = serde_json::to_string_pretty(&claims.all).map_err(|error| Error::new(Kind::Failed, "writing the claims").caused_by(error))?;
+        let claims =
+            tenant.claims(&scope).await?.ok_or_else(|| Error::new(Kind::Failed, "the token is opaque: it has no claims to read"))?;
+        let json =
+            serde_json::to_string_pretty(&claims.all).map_err(|error| Error::new(Kind::Failed, "writing the claims").caused_by(error))?;
         print_data(&format!("{json}\n"))?;
         return Ok(0);
     }
     if std::io::stdout().is_terminal() {
-        context.console.warn("this is a secret on your screen: pipe it where it is needed, as in `ircollect token --print curl ... | curl --config - URL`");
+        context.console.warn(
+            "this is a secret on your screen: pipe it where it is needed, as in `ircollect token --print curl ... | curl --config - URL`",
+        );
     }
     print_data(&printed(&token, args.print, &tenant, &scope).await?)?;
     Ok(0)

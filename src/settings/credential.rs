@@ -158,6 +158,19 @@ pub fn read_bytes(path: &Path) -> Result<SecretBytes> {
         .map_err(|error| Error::new(Kind::Credential, format!("{} cannot be read: {}", path.display(), error.kind())).caused_by(error))
 }
 
+/// Reads the token of a federated identity provider; Kubernetes lays it where everybody in the container may read it.
+///
+/// # Errors
+/// [`Kind::Credential`] where it cannot be read or is empty.
+pub fn read_token(path: &Path) -> Result<Secret> {
+    let bytes = read_bytes(path)?;
+    let token = std::str::from_utf8(bytes.expose()).unwrap_or_default().trim();
+    if token.is_empty() {
+        return Err(Error::new(Kind::Credential, format!("the federated token file {} holds no token", path.display())));
+    }
+    Ok(Secret::new(token))
+}
+
 /// Resolves the credential of a profile's section.
 pub(super) fn resolve(raw: &file::Credential, base: &Path, env: &Env) -> Result<Credential> {
     check_pairs(raw)?;

@@ -99,4 +99,14 @@ mod tests {
     fn a_key_that_smells_of_a_secret_gets_the_advice() {
         assert!(error("client_secret = \"x\"").hints().iter().any(|hint| hint.contains("never stands in the file")));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_wrong_the_value_stays_hidden(before in "[a-z_\\[\\]{}='\" \n]{0,30}", after in "[a-z_\\[\\]{}='\" \n]{0,20}") {
+            if let Err(error) = File::parse(&format!("{before}= \"HUNTER2\"{after}"), Path::new("x")) {
+                let shown = format!("{error:?}");
+                proptest::prop_assert!(!shown.contains("HUNTER2"), "{}", shown);
+            }
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! What is meant: flag, then `IRCOLLECT_*` variable, then configuration file, then `AZURE_*` variable, then default; resolved once,
 //! into types in which nothing stands for "not given".
 //!
-//! No network, no clock. The environment is read in [`env`] alone. Commands that need no tenant do not come here, except for
+//! No network, no clock. The environment is read in [`mod@env`] alone. Commands that need no tenant do not come here, except for
 //! [`case_dir`].
 
 mod api;
@@ -16,7 +16,7 @@ mod starter;
 
 pub use api::Api;
 pub use cloud::{Cloud, Endpoint, Feature, Marks};
-pub use credential::{Assertion, Credential, SecretSource, Sign, read_bytes};
+pub use credential::{Assertion, Credential, SecretSource, Sign, read_bytes, read_token};
 pub use env::Env;
 pub use file::ConfigFile;
 pub use profile::{Profile, VaultAuth, VaultLogin};

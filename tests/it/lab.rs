@@ -5,4 +5,5 @@
 mod bench;
 mod entra;
 mod hunting;
+mod pulls;
 mod vault;

@@ -142,7 +142,11 @@ fn every_file_says_what_it_is_for() {
 
 #[test]
 fn files_stay_short() {
-    let long: Vec<String> = all().into_iter().filter(|(_, code)| code.lines().filter(|line| !line.trim().is_empty()).count() > 400).map(|(file, _)| file).collect();
+    let long: Vec<String> = all()
+        .into_iter()
+        .filter(|(_, code)| code.lines().filter(|line| !line.trim().is_empty()).count() > 400)
+        .map(|(file, _)| file)
+        .collect();
     assert!(long.is_empty(), "over 400 lines of code: {long:?}");
 }
 

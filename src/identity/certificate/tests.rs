@@ -188,3 +188,12 @@ fn nothing_of_the_key_is_shown() {
     let shown = format!("{:?}", Sample::new().pair());
     assert!(shown.starts_with("KeyPair(thumbprint ") && shown.len() < 70, "{shown}");
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_file_panics(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200), pem in "-----BEGIN [A-Z ]{0,20}-----\n[A-Za-z0-9+/=\n]{0,80}-----END [A-Z ]{0,20}-----") {
+        let _any = KeyPair::parse(&SecretBytes::new([&[0x30][..], &bytes].concat()), None);
+        let _any = KeyPair::parse(&SecretBytes::new(bytes), Some(&secret("x")));
+        let _any = KeyPair::parse(&SecretBytes::new(pem.into_bytes()), None);
+    }
+}

@@ -3,12 +3,16 @@
 //! For the simulated tenant and for hunting in what a case already holds. It does not read the network or the disk, and it
 //! does not serialise: the caller gets Arrow batches with the Kusto type of every column.
 
+mod aggregate;
 mod clock;
 mod error;
+mod expr;
 mod json;
 mod matcher;
 mod numbers;
+mod plan;
 mod scalar;
+mod session;
 mod table;
 mod types;
 mod value;

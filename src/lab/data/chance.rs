@@ -50,7 +50,7 @@ pub(super) fn at(value: u64, len: usize) -> usize {
     usize::try_from(value % u64::try_from(len).unwrap_or(1).max(1)).unwrap_or(0)
 }
 
-/// Scatters a number: the finalizer of SplitMix64.
+/// Scatters a number: the finalizer of `SplitMix64`.
 pub(super) fn mix(mut value: u64) -> u64 {
     value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -1,6 +1,6 @@
 //! Client assertions (apis.md 1.2): the certificate that is named must be registered, the signature its, the claims right.
 
-use super::Refusal;
+use super::{Refusal, federated};
 use crate::lab::{
     directory::{App, Tenant},
     keys::{Algorithm, KeyPair},
@@ -23,6 +23,9 @@ const LENIENT: GeneralPurpose =
 /// Checks an assertion of `app` for a token of `tenant`.
 pub(super) fn check(world: &World, call: &Call, tenant: &Tenant, app: &App, assertion: &str) -> Result<(), Refusal> {
     let jwt = Jwt::parse(assertion).ok_or_else(|| Refusal::new(50_027, "invalid_request", "JWT token is invalid or malformed."))?;
+    if federated::is(&jwt, app) {
+        return federated::check(world, app, &jwt);
+    }
     let alg = algorithm(world, &jwt.header)?;
     check_parties(&jwt.claims, app)?;
     check_audience(&jwt.claims, &audiences(&world.authority_hosts(&call.host), tenant))?;
@@ -37,7 +40,7 @@ pub(super) fn check(world: &World, call: &Call, tenant: &Tenant, app: &App, asse
 }
 
 #[allow(clippy::cast_precision_loss, reason = "seconds of this century are far below 2^53")]
-fn now() -> f64 {
+pub(super) fn now() -> f64 {
     jiff::Timestamp::now().as_millisecond() as f64 / 1e3
 }
 
@@ -78,7 +81,7 @@ fn check_audience(claims: &Value, accepted: &[String]) -> Result<(), Refusal> {
 }
 
 /// `nbf` may be missing, `exp` may not; both may be whole, broken or text (apis.md 1.2).
-fn check_times(claims: &Value, now: f64) -> Result<(), Refusal> {
+pub(super) fn check_times(claims: &Value, now: f64) -> Result<(), Refusal> {
     let number = |name: &str| claims[name].as_f64().or_else(|| claims[name].as_str()?.parse().ok());
     let (from, to) = (number("nbf"), number("exp").unwrap_or(0.0));
     if from.is_none_or(|from| from <= now) && now <= to {

@@ -1,6 +1,7 @@
 //! The simulated Entra ID: who asks for which tenant, and what the answers have in common.
 
 mod assertion;
+pub(crate) mod federated;
 mod metadata;
 mod refusal;
 mod token;

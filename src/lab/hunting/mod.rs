@@ -5,18 +5,21 @@ mod request;
 mod rows;
 
 use super::{
-    options::{Options, Retirement},
+    options::{Retirement, Shape},
     refusal::Refusal,
     tokens::Claims,
     wire::{Call, Reply, Service, reply},
     world::World,
 };
 use crate::error::Result;
-use crate::kql::engine::{Engine, Options as RunOptions, QueryError, QueryErrorKind};
+use crate::kql::engine::{Engine, Options, QueryError, QueryErrorKind, Table};
 use answer::Envelope;
 use axum::http::Method;
-use jiff::Timestamp;
-use std::time::{Duration, Instant};
+use serde_json::{Map, Value};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 /// The words of a result beyond the byte cap (apis.md 4.7).
 const TOO_LARGE: &str =
@@ -40,9 +43,8 @@ pub(crate) struct Grounds {
 }
 
 impl Grounds {
-    /// Makes the company's tables.
-    pub(crate) fn new(options: &Options, end: Timestamp) -> Result<Self> {
-        let tables = super::company::tables(options, end);
+    /// Answers from these tables.
+    pub(crate) fn new(tables: BTreeMap<String, Table>) -> Result<Self> {
         // MDE knows the tables of devices, and alerts (apis.md 4.1).
         let own = |name: &str| name.starts_with("Device") || matches!(name, "AlertInfo" | "AlertEvidence");
         let endpoint = tables.iter().filter(|(name, _)| own(name)).map(|(name, table)| (name.clone(), table.clone())).collect();
@@ -52,6 +54,15 @@ impl Grounds {
     fn of(&self, service: Service) -> &Engine {
         if service == Service::Mde { &self.endpoint } else { &self.all }
     }
+}
+
+/// The rows of a table as the objects that an answer has.
+pub(super) fn objects(table: &Table) -> Vec<Map<String, Value>> {
+    let mut text = vec![b'['];
+    let mut writer = rows::Writer::new(&table.columns, Shape::default());
+    let written = table.data.iter().try_for_each(|batch| writer.write(batch, &mut text));
+    text.push(b']');
+    written.ok().and_then(|()| serde_json::from_slice(&text).ok()).unwrap_or_default()
 }
 
 /// A hunting endpoint: its permission and quota key.
@@ -88,13 +99,13 @@ pub(super) async fn answer(world: &World, call: &Call, claims: &Claims, endpoint
     }
     let now = world.now();
     let question = request::read(call, now)?;
-    let run = RunOptions::new(now).with_window(question.window);
+    let run = Options::new(now).with_window(question.window);
     let timeout = world.options.query_timeout;
     let answered = tokio::time::timeout(timeout, answered(world, call.service, &question.query, &run)).await;
     answered.unwrap_or_else(|_| Err(Refusal::unknown(504)))
 }
 
-async fn answered(world: &World, service: Service, query: &str, run: &RunOptions) -> Result<Reply, Refusal> {
+async fn answered(world: &World, service: Service, query: &str, run: &Options) -> Result<Reply, Refusal> {
     let answer = world.grounds.of(service).run(query, run).await.map_err(|error| refused(&error))?;
     let envelope = Envelope::new(service, world.options.shape, answer.columns.clone());
     let body = answer::body(answer, envelope, world.options.caps, answer::HELD).await?;

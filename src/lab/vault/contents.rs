@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::lab::{
-    directory::VAULT_READER,
+    directory::{IDENTITY, VAULT_READER},
     ids::{self, client_secret},
     keys::KeyPair,
 };
@@ -187,7 +187,7 @@ pub(crate) const NAMES: &[&str] = &["kv-ir", "kv-denied", "kv-metadata", "kv-pol
 
 fn vaults() -> Vec<Vault> {
     let access = |name: &str| match name {
-        "kv-ir" => Access::Rbac(vec![(VAULT_READER, USER)]),
+        "kv-ir" => Access::Rbac(vec![(VAULT_READER, USER), (IDENTITY, USER)]),
         "kv-metadata" => Access::Rbac(vec![(VAULT_READER, READER)]),
         "kv-policy" => Access::Policy,
         "kv-firewall" => Access::Firewall,

@@ -116,6 +116,17 @@ impl Bench {
         request.header("content-type", "application/json; charset=utf-8").body(body.to_string()).send().await
     }
 
+    /// A GET of a data API by the collector.
+    pub(super) async fn get(&self, service: Service, path: &str) -> Answer {
+        let scope = match service {
+            Service::Graph => GRAPH,
+            Service::Xdr => XDR,
+            _ => MDE,
+        };
+        let url = if path.starts_with("https:") { path.to_owned() } else { self.url(service, path) };
+        read(self.http.get(url).bearer_auth(self.token("ir-collector", scope).await).send().await.unwrap()).await
+    }
+
     /// A query to Graph by the collector.
     pub(super) async fn query(&self, query: &str) -> Answer {
         let token = self.token("ir-collector", GRAPH).await;

@@ -286,3 +286,31 @@ async fn both_http_versions_are_served_and_requests_are_seen() {
             .all(|seen| seen.status == 200 && seen.method == "GET" && seen.host == bench.lab.address(Service::Authority).to_string())
     );
 }
+
+#[tokio::test]
+async fn a_federated_token_stands_for_the_application() {
+    let bench = &Bench::shared();
+    let good = bench.lab.federated_token(600);
+    assert_eq!(assert_with(bench, good.expose()).await.status, 200);
+    let late = assert_with(bench, bench.lab.federated_token(-10).expose()).await;
+    assert_eq!(late.json()["error_codes"], json!([700_024]));
+    let forged = assert_with(bench, &format!("{}AAAA", good.expose())).await;
+    assert_eq!(forged.json()["error_codes"], json!([700_027]));
+}
+
+#[tokio::test]
+async fn a_managed_identity_gets_its_tokens_from_its_machine() {
+    let bench = &Bench::shared();
+    let variables = bench.lab.identity_variables();
+    let query = [("resource", "https://vault.lab.test"), ("api-version", "2019-08-01")];
+    let request = |url: &str| bench.http.get(url.to_owned()).query(&query);
+    let token = read(request(&variables[0].1).header("X-IDENTITY-HEADER", &variables[1].1).send().await.unwrap()).await.json();
+    let url = "https://kv-ir.vault.lab.test/secrets/ir-app-secret?api-version=7.4";
+    let secret = read(bench.http.get(url).bearer_auth(token["access_token"].as_str().unwrap()).send().await.unwrap()).await;
+    assert_eq!(secret.status, 200, "{}", secret.text);
+    assert_eq!(read(request(&variables[0].1).send().await.unwrap()).await.status, 401);
+    let imds = bench.url(Service::Identity, "/metadata/identity/oauth2/token");
+    assert_eq!(read(request(&imds).send().await.unwrap()).await.json()["error"], "invalid_request");
+    let token = read(request(&imds).header("Metadata", "true").send().await.unwrap()).await.json();
+    assert_eq!((&token["token_type"], &token["expires_in"]), (&json!("Bearer"), &json!("3599")));
+}

@@ -31,7 +31,8 @@ impl Outcome {
     /// The JSON summary on standard output.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr))
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr))
     }
 }
 
@@ -92,8 +93,7 @@ impl Bench {
 
     pub fn run_with_input(&self, arguments: &[&str], input: &[u8]) -> Outcome {
         use std::io::Write;
-        let mut child =
-            self.command(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = self.command(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let _closed_early = child.stdin.take().unwrap().write_all(input);
         let output = child.wait_with_output().unwrap();
         Outcome {

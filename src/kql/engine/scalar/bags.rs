@@ -34,7 +34,9 @@ pub(super) const FUNCTIONS: &[Entry] = &[
 /// `a.b` and `a["b"]`.
 pub(crate) fn member(value: Value, key: &str) -> Value {
     let wanted = key.to_owned();
-    map1::<Json, Made>("member", key, TypeName::Dynamic, as_dynamic(value), move |json| json::member(json, &wanted).map(|part| Made(part.to_owned())))
+    map1::<Json, Made>("member", key, TypeName::Dynamic, as_dynamic(value), move |json| {
+        json::member(json, &wanted).map(|part| Made(part.to_owned()))
+    })
 }
 
 /// `a[1]`.
@@ -83,6 +85,13 @@ pub(crate) fn pack_pairs(values: Vec<Value>) -> Value {
     over_json("bag_pack", values, |cells| {
         let pairs = cells.chunks(2).map(|pair| (json::text(pair[0].unwrap_or_default()), pair.get(1).copied().flatten().unwrap_or("null")));
         Some(json::bag(pairs))
+    })
+}
+
+/// A bag without its nulls and empty texts.
+pub(crate) fn without_empty(bag: Value) -> Value {
+    map1::<Json, Made>("without_empty", "", TypeName::Dynamic, bag, |json| {
+        Some(Made(json::bag(json::members(json)?.filter(|(_, value)| !matches!(*value, "null" | "\"\"")))))
     })
 }
 

@@ -1,18 +1,18 @@
 //! The scalar functions, one file a family, each working on whole arrays.
 
-mod arrays;
-mod bags;
+pub(crate) mod arrays;
+pub(crate) mod bags;
 pub(crate) mod cells;
 mod commands;
 pub(crate) mod convert;
 mod encode;
 pub(crate) mod function;
-mod math;
+pub(crate) mod math;
 mod net;
 pub(crate) mod paths;
 pub(crate) mod regexes;
-mod texts;
-mod times;
+pub(crate) mod texts;
+pub(crate) mod times;
 mod urls;
 
 use super::value::Value;

@@ -19,8 +19,11 @@ const EDGE: &str =
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/125.0.0.0 Safari/537.36 Edg/125.0.0.0";
 const OUTLOOK: &str = "Microsoft Office/16.0 (Windows NT 10.0; Microsoft Outlook 16.0.17628; Pro)";
 
-/// What people do: action, app, activity type, kind of object, and how often.
-const HABITS: [(&str, (&str, i32), &str, &str, usize); 12] = [
+/// Action, app, activity type, kind of object, and how often.
+type Habit = (&'static str, (&'static str, i32), &'static str, &'static str, usize);
+
+/// What people do.
+const HABITS: [Habit; 12] = [
     ("MailItemsAccessed", EXCHANGE, "Run", "Task", 22),
     ("Send", EXCHANGE, "Run", "Email", 10),
     ("FileAccessed", SHAREPOINT, "View", "File", 20),

@@ -2,7 +2,7 @@
 
 use super::Ground;
 use crate::lab::data::chance::Chance;
-use crate::lab::data::clock::SECOND;
+use crate::lab::data::clock::{DAY, HOUR, SECOND, Tick, weekend};
 use crate::lab::data::log::{Log, Logon, NONE};
 use crate::lab::data::stage::Session;
 
@@ -37,7 +37,7 @@ pub(super) fn make(ground: &Ground<'_>, log: &mut Log) {
 
 fn interactive(session: &Session) -> Logon {
     Logon {
-        time: session.from,
+        time: session.logon,
         device: session.device,
         person: session.person,
         action: "LogonSuccess",
@@ -53,7 +53,7 @@ fn one(ground: &Ground<'_>, chance: &mut Chance) -> Option<Logon> {
     let (session, time) = ground.moment(chance)?;
     match chance.below(20) {
         0..=1 => Some(mistyped(session, time)),
-        2..=5 => Some(habit(ground, chance, time)),
+        2..=5 => habit(ground, chance, time),
         _ => Some(share(ground, chance, session, time)),
     }
 }
@@ -79,9 +79,13 @@ fn mistyped(session: &Session, time: i64) -> Logon {
     Logon { time: time - SECOND, action: "LogonFailed", failure, ..interactive(session) }
 }
 
-fn habit(ground: &Ground<'_>, chance: &mut Chance, time: i64) -> Logon {
-    let Habit { person, server, kind, protocol, from } = HABITS.get(chance.index(HABITS.len())).unwrap_or(&HABITS[0]);
+/// Services log on at any time, administrators while they are at work.
+fn habit(ground: &Ground<'_>, chance: &mut Chance, time: Tick) -> Option<Logon> {
+    let Habit { person, server, kind, protocol, from } = HABITS.get(chance.index(HABITS.len()))?;
+    let human = person.starts_with("adm-");
+    let time = if human { time / DAY * DAY + 8 * HOUR + time % (9 * HOUR) } else { time };
     let (device, person) = (ground.world.device(server), ground.world.person(person));
     let from = Some(ground.world.device(from));
-    Logon { time, device, person, action: "LogonSuccess", kind, protocol, failure: "", from, proc: NONE }
+    let logon = Logon { time, device, person, action: "LogonSuccess", kind, protocol, failure: "", from, proc: NONE };
+    (!human || !weekend(time / DAY)).then_some(logon)
 }

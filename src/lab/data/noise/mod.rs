@@ -30,7 +30,7 @@ impl Ground<'_> {
     fn moment(&self, chance: &mut Chance) -> Option<(&Session, i64)> {
         let session = self.sessions.get(chance.index(self.sessions.len()))?;
         let span = session.to - session.from;
-        let within = (chance.between(0, span) + chance.between(0, span)) / 2;
+        let within = i64::midpoint(chance.between(0, span), chance.between(0, span));
         let flat = chance.between(0, span);
         Some((session, session.from + if session.class.personal() { within } else { flat }))
     }

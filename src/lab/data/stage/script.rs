@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn every_line_of_the_scripts_is_read() {
         let mut world = World::new(1);
-        for script in [include_str!("../script/noise.txt"), include_str!("../script/story.txt")] {
+        for script in [include_str!("../script/noise.txt"), include_str!("../script/story.txt"), include_str!("../script/oddities.txt")] {
             for row in fields(script).filter(|row| !row[0].starts_with("activity ")) {
                 assert!(step(&mut world, &row).is_some(), "{row:?}");
             }

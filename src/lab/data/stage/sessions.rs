@@ -15,6 +15,8 @@ pub(in crate::lab::data) struct Session {
     pub(in crate::lab::data) person: u16,
     pub(in crate::lab::data) class: Class,
     pub(in crate::lab::data) day: i64,
+    /// When somebody logged on; the session's root processes run before `from`.
+    pub(in crate::lab::data) logon: Tick,
     pub(in crate::lab::data) from: Tick,
     pub(in crate::lab::data) to: Tick,
     pub(in crate::lab::data) roots: [u32; ROOTS],
@@ -69,11 +71,11 @@ fn of_device(world: &World, log: &mut Log, chance: &mut Chance, roots: &[Root], 
     let booted = -chance.between(HOUR, SPAN / 2);
     let mut services = [NONE; ROOTS];
     if let Some(first) = days.first() {
-        services = launch(log, chance, roots, &Session { from: booted, ..first.clone() }, false);
+        (services, _) = launch(log, chance, roots, &Session { from: booted, ..first.clone() }, false);
     }
     for session in &mut days {
         session.roots = services;
-        session.roots = launch(log, chance, roots, session, true);
+        (session.roots, session.from) = launch(log, chance, roots, session, true);
     }
     days
 }
@@ -82,7 +84,7 @@ fn day_of(world: &World, chance: &mut Chance, device: u16, day: i64) -> Option<S
     let machine = world.devices.get(usize::from(device))?;
     let (person, class) = (machine.owner, machine.class);
     let (from, to) = hours(world, chance, machine.class, person, day)?;
-    Some(Session { device, person, class, day, from, to, roots: [NONE; ROOTS] })
+    Some(Session { device, person, class, day, logon: from, from, to, roots: [NONE; ROOTS] })
 }
 
 fn hours(world: &World, chance: &mut Chance, class: Class, person: u16, day: i64) -> Option<(Tick, Tick)> {
@@ -95,8 +97,8 @@ fn hours(world: &World, chance: &mut Chance, class: Class, person: u16, day: i64
     (present || diligent && !weekend(day)).then_some((from, to))
 }
 
-/// Starts the roots of the device that are the user's, or those that are not.
-fn launch(log: &mut Log, chance: &mut Chance, roots: &[Root], session: &Session, user: bool) -> [u32; ROOTS] {
+/// Starts the roots of the device that are the user's, or those that are not. Returns them and when the last one runs.
+fn launch(log: &mut Log, chance: &mut Chance, roots: &[Root], session: &Session, user: bool) -> ([u32; ROOTS], Tick) {
     let mut places = session.roots;
     let mut time = session.from;
     for root in roots.iter().filter(|root| root.user == user && session.class.is(root.class)) {
@@ -107,7 +109,7 @@ fn launch(log: &mut Log, chance: &mut Chance, roots: &[Root], session: &Session,
             *place = log.start(proc);
         }
     }
-    places
+    (places, time)
 }
 
 fn root_proc(chance: &mut Chance, root: &Root, session: &Session, time: Tick, parent: u32) -> Proc {

@@ -21,14 +21,19 @@ impl Trail {
 }
 
 pub(super) fn tell(world: &World, sessions: &[Session], steps: &[Step], chance: &mut Chance, log: &mut Log) -> Trail {
+    let trail = play(world, sessions, steps, chance, log);
+    beacons(world, sessions, chance, log, trail.find("qsync"));
+    trail
+}
+
+/// Plays a script's scenes.
+pub(super) fn play(world: &World, sessions: &[Session], steps: &[Step], chance: &mut Chance, log: &mut Log) -> Trail {
     let mut labels = Vec::new();
     for part in steps.chunk_by(|_, next| !matches!(next, Step::Scene { .. })) {
         let Some(mut scene) = scene(world, sessions, part) else { continue };
         Player { log, chance, labels: &mut labels }.play(&mut scene, part);
     }
-    let trail = Trail(labels);
-    beacons(world, sessions, chance, log, trail.find("qsync"));
-    trail
+    Trail(labels)
 }
 
 fn scene<'a>(world: &World, sessions: &'a [Session], part: &[Step]) -> Option<Scene<'a>> {

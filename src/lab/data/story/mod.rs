@@ -35,10 +35,11 @@ pub(super) const MAIL_KEY: u64 = 0x0048_2130_0beb;
 pub(super) const DELIVERED: Tick = at(22, 9, 12, 44);
 pub(super) const CLICKED: Tick = at(22, 9, 31, 2);
 
-/// Adds the intrusion to the log.
-pub(super) fn tell(world: &World, sessions: &[Session], steps: &[Step], seed: u64, log: &mut Log) {
+/// Adds the intrusion to the log, and the rows that are odd without harm.
+pub(super) fn tell(world: &World, sessions: &[Session], [story, oddities]: [&[Step]; 2], seed: u64, log: &mut Log) {
     let mut chance = Chance::new(seed, "story");
-    let trail = devices::tell(world, sessions, steps, &mut chance, log);
+    let trail = devices::tell(world, sessions, story, &mut chance, log);
+    devices::play(world, sessions, oddities, &mut chance, log);
     mail::tell(world, log);
     cloud::tell(world, &mut chance, log);
     identity::tell(world, log);

@@ -14,7 +14,9 @@ pub(super) fn make(source: Source<'_>, info: &'static TableInfo) -> Option<Table
     let log = source.log;
     Some(match info.name {
         "CloudAppEvents" => source.make(info, log.cloud.iter().collect(), |act| act.time, |sheet| act(sheet, source)),
-        "GraphAPIAuditEvents" => source.make(info, log.graph.iter().collect(), |call| call.time, |sheet| call(sheet, source)),
+        "GraphAPIAuditEvents" | "GraphApiAuditEvents" => {
+            source.make(info, log.graph.iter().collect(), |call| call.time, |sheet| call(sheet, source))
+        }
         "EntraIdSignInEvents" | "AADSignInEventsBeta" => {
             source.make(info, log.sign_ins.iter().collect(), |sign_in| sign_in.time, |sheet| sign_in(sheet, source))
         }
@@ -183,8 +185,19 @@ fn sign_in(sheet: &mut Sheet<'_, &SignIn>, source: Source<'_>) {
     sheet.word("Country", |sign_in| sign_in.place.0);
     sheet.word("City", |sign_in| sign_in.place.1);
     sheet.word("State", |sign_in| sign_in.place.1);
+    sheet.word("Latitude", |sign_in| coordinates(sign_in.place.1).0);
+    sheet.word("Longitude", |sign_in| coordinates(sign_in.place.1).1);
     sheet.same("NetworkLocationDetails", "[]");
     facets::report_text(sheet, |sign_in| (sign_in.time, sign_in.session));
+}
+
+fn coordinates(city: &str) -> (&'static str, &'static str) {
+    match city {
+        "Antwerp" => ("51.21989", "4.40346"),
+        "Gothenburg" => ("57.70716", "11.96679"),
+        "Victoria" => ("-4.62001", "55.45501"),
+        _ => ("51.9225", "4.47917"),
+    }
 }
 
 fn resource(sheet: &mut Sheet<'_, &SignIn>) {

@@ -71,7 +71,7 @@ fn registry(sheet: &mut Sheet<'_, &Reg>, source: Source<'_>) {
     sheet
         .text("PreviousRegistryKey", |reg, pen| write(source, pen, reg.proc, if reg.previous.is_empty() { reg.previous } else { reg.key }));
     sheet.text("PreviousRegistryValueName", |reg, pen| {
-        write(source, pen, reg.proc, if reg.previous.is_empty() { reg.previous } else { reg.name })
+        write(source, pen, reg.proc, if reg.previous.is_empty() { reg.previous } else { reg.name });
     });
     sheet.text("PreviousRegistryValueData", |reg, pen| write(source, pen, reg.proc, reg.previous));
     facets::initiating(sheet, source, |reg| source.log.proc(reg.proc));

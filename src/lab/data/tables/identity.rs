@@ -25,7 +25,7 @@ fn seen(source: Source<'_>) -> Vec<&Logon> {
 }
 
 fn controller(source: Source<'_>, device: u16) -> &Device {
-    let name = if device % 2 == 0 { "tf-dc01" } else { "tf-dc02" };
+    let name = if device.is_multiple_of(2) { "tf-dc01" } else { "tf-dc02" };
     source.device(source.world.device(name))
 }
 

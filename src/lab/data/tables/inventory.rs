@@ -137,7 +137,7 @@ fn signed(source: Source<'_>) -> Vec<Signed<'_>> {
     let seen = |device: u16, image: &Image| digest(image.file) ^ u64::from(device) << 32;
     windows
         .flat_map(|(index, _)| images.iter().map(move |image| (short(index), *image)))
-        .filter(|(device, image)| mix(seen(*device, image)) % 4 == 0)
+        .filter(|(device, image)| mix(seen(*device, image)).is_multiple_of(4))
         .filter(|(device, image)| image.file != "qsync.exe" || source.device(*device).short == "tf-ws-017")
         .map(|(device, image)| ((mix(seen(device, image) ^ 9) % (29 * DAY).cast_unsigned()).cast_signed(), device, image))
         .collect()
@@ -157,7 +157,7 @@ fn certificate(sheet: &mut Sheet<'_, Signed<'_>>, source: Source<'_>) {
     sheet.word("SignatureType", |row| if is_signed(row) { "Embedded" } else { "" });
     sheet.word("Signer", |row| if microsoft(row) { "Microsoft Windows" } else { row.2.company });
     sheet.text("SignerHash", |row, pen| {
-        pen.args(format_args!("{:016x}{:016x}{:08x}", digest(row.2.company), mix(digest(row.2.company)), 0x51))
+        pen.args(format_args!("{:016x}{:016x}{:08x}", digest(row.2.company), mix(digest(row.2.company)), 0x51));
     });
     sheet.word("Issuer", |row| if is_signed(row) { issuer(row) } else { "" });
     sheet

@@ -75,6 +75,7 @@ fn verdict(sheet: &mut Sheet<'_, &Mail>) {
     sheet.word("LatestDeliveryAction", |mail| if mail.purged.is_some() { "Quarantined" } else { mail.delivery.0 });
     sheet.word("LatestDeliveryLocation", |mail| if mail.purged.is_some() { "Quarantine" } else { mail.delivery.1 });
     sheet.word("ThreatTypes", |mail| mail.threat);
+    sheet.word("ThreatNames", |mail| if mail.threat == "Phish" { "Phish:HTML/Lure.Q" } else { "" });
     sheet.text("DetectionMethods", |mail, pen| {
         if !mail.threat.is_empty() {
             pen.args(format_args!(r#"{{"{}":["Advanced filter"]}}"#, mail.threat));
@@ -117,6 +118,7 @@ fn attachment(sheet: &mut Sheet<'_, (&Mail, &str, i64)>, source: Source<'_>) {
     sheet.text("SHA256", |(_, name, _), pen| pen.with(|out| Hash::of(name).sha256(out)));
     sheet.long("FileSize", |(_, _, size)| *size);
     sheet.word("ThreatTypes", |(mail, ..)| mail.threat);
+    sheet.word("DetectionMethods", |(mail, ..)| if mail.threat.is_empty() { "" } else { r#"{"Phish":["File detonation"]}"# });
     facets::report_text(sheet, |(mail, name, _)| (mail.time, digest(name) ^ digest(&mail.to)));
 }
 

@@ -14,10 +14,10 @@ type Found<'a> = (&'a Device, Line);
 
 pub(super) fn make(source: Source<'_>, info: &'static TableInfo) -> Option<Table> {
     Some(match info.name {
-        "DeviceTvmSoftwareInventory" => source.state(info, &on_devices(source, software(), 3), inventory),
+        "DeviceTvmSoftwareInventory" => source.state(info, &on_devices(source, &software(), 3), inventory),
         "DeviceTvmSoftwareVulnerabilities" => source.state(info, &vulnerable(source), vulnerability),
         "DeviceTvmSoftwareVulnerabilitiesKB" => source.state(info, &known(), known_vulnerability),
-        "DeviceTvmSecureConfigurationAssessment" => source.state(info, &on_devices(source, configurations(), 5), assessment),
+        "DeviceTvmSecureConfigurationAssessment" => source.state(info, &on_devices(source, &configurations(), 5), assessment),
         "DeviceTvmSecureConfigurationAssessmentKB" => source.state(info, &configurations(), known_configuration),
         _ => return None,
     })
@@ -44,7 +44,7 @@ fn days(text: &str) -> Option<i64> {
 }
 
 /// Returns the lines with each device of the class that they name.
-fn on_devices(source: Source<'_>, lines: Vec<Line>, class: usize) -> Vec<Found<'_>> {
+fn on_devices<'a>(source: Source<'a>, lines: &[Line], class: usize) -> Vec<Found<'a>> {
     let devices = source.world.devices.iter();
     devices
         .flat_map(|device| {
@@ -54,7 +54,7 @@ fn on_devices(source: Source<'_>, lines: Vec<Line>, class: usize) -> Vec<Found<'
 }
 
 fn vulnerable(source: Source<'_>) -> Vec<Found<'_>> {
-    let found = on_devices(source, software(), 3);
+    let found = on_devices(source, &software(), 3);
     let each = found.into_iter().flat_map(|(device, line)| {
         let cves = field(&line, 5).split_whitespace();
         cves.map(|cve| [&line[..5], &[cve]].concat()).map(move |line| (device, line)).collect::<Vec<_>>()

