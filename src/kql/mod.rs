@@ -7,6 +7,7 @@ mod keywords;
 mod lexer;
 pub mod literal;
 mod parser;
+pub mod reading;
 mod scan;
 mod syntax_error;
 pub mod tables;
