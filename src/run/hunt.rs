@@ -8,7 +8,7 @@ use super::{
     witness::OfJob,
 };
 use crate::{
-    api::hunting::{self, Answer, Api, DEADLINE, Request, Rows},
+    api::hunting::{self, Answer, Api, Request, Rows},
     cli::{ApiChoice, HuntArgs, Slice},
     collect::{
         Effort, HuntJob, Hunter, Observer, Question, SliceMode, Subject, Waiting, hunt, report,
@@ -230,7 +230,7 @@ impl Run<'_> {
                 lane,
                 query: String::new(),
                 timespan: None,
-                deadline: DEADLINE,
+                deadline: quota.timeout,
                 gateway_tries: None,
             },
             text: query.text.clone(),

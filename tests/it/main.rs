@@ -20,6 +20,8 @@ mod identity;
 mod kql_corpus;
 mod kql_fuzz;
 #[cfg(feature = "lab")]
+mod hunt;
+#[cfg(feature = "lab")]
 mod lab;
 mod layers;
 mod loopback;
