@@ -16,11 +16,11 @@ mod engine;
 mod engine_corpus;
 #[cfg(feature = "lab")]
 mod examples;
+#[cfg(feature = "lab")]
+mod hunt;
 mod identity;
 mod kql_corpus;
 mod kql_fuzz;
-#[cfg(feature = "lab")]
-mod hunt;
 #[cfg(feature = "lab")]
 mod lab;
 mod layers;
