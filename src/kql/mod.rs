@@ -6,6 +6,7 @@ pub mod engine;
 mod keywords;
 mod lexer;
 pub mod literal;
+pub mod parameters;
 mod parser;
 mod scan;
 mod syntax_error;
