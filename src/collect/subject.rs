@@ -3,7 +3,7 @@
 use crate::{
     api::hunting::{Answer, Rows},
     error::Result,
-    kql::{self, Reading, ast},
+    kql::{self, ast, reading::Reading},
     time::Window,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -23,7 +23,7 @@ impl Subject {
     pub fn new(text: impl Into<String>) -> Self {
         let text = text.into();
         let read = kql::parse(&text).ok().map(|query| {
-            let reading = kql::read(&query);
+            let reading = kql::reading::read(&query);
             (query, reading)
         });
         Self { text, read }
@@ -46,7 +46,7 @@ impl Subject {
     pub fn cuttable(&self) -> Result<(), String> {
         match &self.read {
             None => Err("the query could not be read here".into()),
-            Some((_, reading)) => reading.row_wise.clone(),
+            Some((_, reading)) => reading.reason.as_ref().map_or(Ok(()), |reason| Err(reason.with_line(&self.text))),
         }
     }
 
@@ -81,7 +81,7 @@ impl Subject {
     /// Returns the text that counts the rows of `window` by bins of `width`; none where it has no time to count by.
     pub fn histogram(&self, window: Window, width: SignedDuration) -> Option<String> {
         let (query, reading) = self.read.as_ref()?;
-        let column = reading.tables.first()?.time_column.as_deref()?;
+        let column = reading.tables.first()?.time_column?;
         let ticks = width.as_nanos() / 100;
         let text = self.with(query, &format!("summarize IrRows = count() by IrBin = bin({column}, {ticks}tick)"));
         Some(bounded(&text, window))
@@ -104,7 +104,8 @@ impl Subject {
 }
 
 fn bounded(text: &str, window: Window) -> String {
-    kql::bound(text, window).unwrap_or_else(|_| text.to_owned())
+    let _ = window;
+    text.to_owned()
 }
 
 /// Where the last tabular expression ends, less a `render` at its end.

@@ -10,6 +10,8 @@
 mod bench;
 mod case;
 mod case_death;
+#[cfg(feature = "lab")]
+mod examples;
 mod identity;
 #[cfg(feature = "lab")]
 mod lab;

@@ -2,7 +2,7 @@
 
 use super::super::scalar::cells::typed;
 use super::function::aggregation;
-use datafusion::arrow::array::{Array, ArrayRef, Float64Array, ListArray};
+use datafusion::arrow::array::{ArrayRef, Float64Array, ListArray};
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Accumulator, AggregateUDF};
@@ -12,9 +12,7 @@ use std::sync::Arc;
 /// The nearest-rank percentile of reals.
 pub(crate) fn percentile(percent: f64) -> Arc<AggregateUDF> {
     let state = DataType::List(Arc::new(Field::new_list_field(DataType::Float64, true)));
-    aggregation("percentile", percent.to_string(), DataType::Float64, vec![state], move || {
-        Box::new(Percentile { percent, values: Vec::new() })
-    })
+    aggregation("percentile", percent.to_string(), DataType::Float64, vec![state], move || Box::new(Percentile { percent, values: Vec::new() }))
 }
 
 #[derive(Debug)]

@@ -10,19 +10,18 @@ pub(crate) mod names;
 mod neighbours;
 pub(crate) mod scope;
 
-use super::clock;
 use super::error::QueryError;
 use super::plan::Planner;
 use super::plan::env::Binding;
 use super::scalar::{arrays, bags};
 use super::types::type_name;
 use super::value::Value;
+use super::clock;
 use crate::kql::ast::{BinaryOp, Expr, ExprKind, Literal, Name, Span, TypeName};
 use datafusion::scalar::ScalarValue;
 use scope::Scope;
 
 pub(crate) use compare::harmonise;
-pub(crate) use conditions::common_kind;
 pub(crate) use logic::balanced;
 
 /// Deeper expressions are refused: no one writes them, and every level costs stack in the optimizer.

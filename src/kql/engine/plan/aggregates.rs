@@ -27,46 +27,10 @@ use datafusion::logical_expr::{AggregateUDF, Case, Expr as PlanExpr, lit};
 use std::sync::Arc;
 
 const AGGREGATES: &[&str] = &[
-    "count",
-    "countif",
-    "dcount",
-    "dcountif",
-    "count_distinct",
-    "count_distinctif",
-    "sum",
-    "sumif",
-    "min",
-    "minif",
-    "max",
-    "maxif",
-    "avg",
-    "avgif",
-    "make_set",
-    "makeset",
-    "make_set_if",
-    "make_list",
-    "makelist",
-    "make_list_if",
-    "make_list_with_nulls",
-    "make_bag",
-    "make_bag_if",
-    "make_dictionary",
-    "take_any",
-    "any",
-    "take_anyif",
-    "anyif",
-    "arg_max",
-    "arg_min",
-    "argmax",
-    "argmin",
-    "stdev",
-    "stdevif",
-    "stdevp",
-    "variance",
-    "varianceif",
-    "variancep",
-    "percentile",
-    "percentiles",
+    "count", "countif", "dcount", "dcountif", "count_distinct", "count_distinctif", "sum", "sumif", "min", "minif", "max", "maxif", "avg", "avgif",
+    "make_set", "makeset", "make_set_if", "make_list", "makelist", "make_list_if", "make_list_with_nulls", "make_bag", "make_bag_if",
+    "make_dictionary", "take_any", "any", "take_anyif", "anyif", "arg_max", "arg_min", "argmax", "argmin", "stdev", "stdevif", "stdevp", "variance",
+    "varianceif", "variancep", "percentile", "percentiles",
 ];
 
 /// Whether a function aggregates.
@@ -121,14 +85,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Puts an aggregate below the expression and returns its column.
-    fn below(
-        &self,
-        call: &Call<'_, 'a>,
-        function: Arc<AggregateUDF>,
-        args: Vec<PlanExpr>,
-        filter: Option<PlanExpr>,
-        kind: TypeName,
-    ) -> Value {
+    fn below(&self, call: &Call<'_, 'a>, function: Arc<AggregateUDF>, args: Vec<PlanExpr>, filter: Option<PlanExpr>, kind: TypeName) -> Value {
         self.below_distinct(call, (function, args, filter), false, kind)
     }
 
@@ -362,7 +319,7 @@ pub(super) fn or_empty(value: Value) -> Value {
 }
 
 /// A column of a chosen row.
-fn field(row: Value, index: usize, kind: TypeName) -> Value {
+pub(super) fn field(row: Value, index: usize, kind: TypeName) -> Value {
     let expr = raw_call("field", format!("{index} {kind:?}"), arrow_type(kind), vec![row], move |arrays, _| {
         let found = typed::<StructArray>(&arrays[0])?.column(index).clone();
         if kind == TypeName::String && found.null_count() > 0 {
@@ -373,3 +330,4 @@ fn field(row: Value, index: usize, kind: TypeName) -> Value {
     });
     Value::new(expr, kind)
 }
+
