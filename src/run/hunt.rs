@@ -201,7 +201,7 @@ impl Run<'_> {
     }
 
     async fn hunt(&self, tenant: &Tenant, query: &Given) -> Job {
-        let subject = Subject::new(&*query.text);
+        let subject = Subject::new(&query.text, self.plan.window.to);
         let api = self.choose(tenant, &subject).await;
         let failed = |error: &Error| {
             let job = Job::failed(report::JobKind::Hunt, &query.name, self.plan.window, error);
@@ -245,6 +245,8 @@ impl Run<'_> {
             query_sha256: Some(sha256(&query.text)),
             window: Some(self.plan.window),
         });
+        // A resumed window may end earlier than one pinned now, and with it the query's own clock.
+        let subject = if window == self.plan.window { subject } else { Subject::new(&query.text, window.to) };
         let job = HuntJob {
             job: id,
             file: query.file.clone(),
