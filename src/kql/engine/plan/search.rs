@@ -88,7 +88,11 @@ impl<'a> Planner<'a> {
         for (name, relation) in self.searched_tables(tables, env)? {
             let condition = self.search_condition(predicate, Scope::new(&relation.slots, env), false)?;
             let relation = relation.filter(condition, span)?;
-            let relation = if project.is_empty() { self.smart_columns(relation, predicate, span)? } else { self.found_columns(relation, project, env, span)? };
+            let relation = if project.is_empty() {
+                self.smart_columns(relation, predicate, span)?
+            } else {
+                self.found_columns(relation, project, env, span)?
+            };
             found.push((name, relation));
         }
         self.united(found, false, Some(source), span)
@@ -105,7 +109,13 @@ impl<'a> Planner<'a> {
         relation.project(columns, span)
     }
 
-    fn found_columns(&self, relation: Relation, project: &'a [(Expr, Option<TypeName>)], env: &Env<'a>, span: Span) -> Result<Relation, QueryError> {
+    fn found_columns(
+        &self,
+        relation: Relation,
+        project: &'a [(Expr, Option<TypeName>)],
+        env: &Env<'a>,
+        span: Span,
+    ) -> Result<Relation, QueryError> {
         let mut computed = Vec::new();
         for (expr, kind) in project {
             let name = match &expr.kind {
