@@ -12,9 +12,9 @@ mod case;
 mod case_death;
 #[cfg(feature = "lab")]
 mod examples;
-mod identity;
 #[cfg(feature = "lab")]
 mod hunt;
+mod identity;
 #[cfg(feature = "lab")]
 mod lab;
 mod layers;
