@@ -229,7 +229,8 @@ fn environment_proof(credential: &Credential) -> Result<Proof> {
             let signer = Arc::new(LocalSigner::new(key_pair(path, password.as_ref())?));
             certificate_proof(signer, *assertion, &mut Vec::new())
         }
-        other => Err(Error::new(Kind::Usage, format!("the vault's login by environment cannot be a {}", other.words()))),
+        other => Err(Error::new(Kind::Usage, format!("the vault's login by environment cannot be a {}", other.words()))
+            .hint("set AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH, or choose another `vault_auth`")),
     }
 }
 

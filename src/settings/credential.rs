@@ -221,7 +221,7 @@ fn check_pairs(raw: &file::Credential) -> Result<()> {
         (raw.send_chain.is_some() && !certificate, "`send_chain` goes with a certificate"),
         (raw.algorithm.is_some() && !certificate, "`algorithm` goes with a certificate"),
     ];
-    rules.into_iter().find(|(broken, _)| *broken).map_or(Ok(()), |(_, message)| Err(Error::new(Kind::Usage, message)))
+    rules.into_iter().find(|(broken, _)| *broken).map_or(Ok(()), |(_, message)| Err(Error::new(Kind::Usage, message).hint(EXAMPLES)))
 }
 
 fn single(raw: &file::Credential, base: &Path, env: &Env) -> Result<Option<Credential>> {
@@ -265,7 +265,7 @@ fn assertion(raw: &file::Credential) -> Result<Assertion> {
     let rs256 = match raw.algorithm.as_deref() {
         None | Some("PS256") => false,
         Some("RS256") => true,
-        Some(_) => return Err(Error::new(Kind::Usage, "`algorithm` may be \"PS256\" or \"RS256\"")),
+        Some(_) => return Err(Error::new(Kind::Usage, "`algorithm` may be \"PS256\" or \"RS256\"").hint("leave it out for PS256")),
     };
     Ok(Assertion { rs256, send_chain: raw.send_chain.unwrap_or(false) })
 }
