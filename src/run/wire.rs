@@ -171,14 +171,15 @@ fn trimmed(secret: &Secret) -> Secret {
 }
 
 async fn vault_signer(vault: Arc<Vault>, object: &Object, sign: Sign, warnings: &mut Vec<String>) -> Result<Arc<dyn Signer>> {
+    let unfit = |error: Error| error.context(format_args!("the certificate `{object}` of the vault"));
     if sign == Sign::Vault {
         let public = vault.certificate(object).await?;
         warnings.extend(public.warnings.clone());
-        return Ok(Arc::new(VaultSigner::new(vault, public)?));
+        return Ok(Arc::new(VaultSigner::new(vault, public).map_err(unfit)?));
     }
     let stored = vault.secret(object).await?;
     warnings.extend(stored.warnings.clone());
-    Ok(Arc::new(LocalSigner::from_vault(&stored)?))
+    Ok(Arc::new(LocalSigner::from_vault(&stored).map_err(unfit)?))
 }
 
 fn certificate_proof(signer: Arc<dyn Signer>, assertion: Assertion, warnings: &mut Vec<String>) -> Result<Proof> {

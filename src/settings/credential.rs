@@ -127,7 +127,7 @@ impl SecretSource {
 
 fn read_private(path: &Path) -> Result<Secret> {
     let wrong = |why: String| Error::new(Kind::Credential, format!("the secret file {} {why}", path.display()));
-    let unreadable = |error: std::io::Error| wrong(format!("cannot be read: {}", error.kind())).caused_by(error);
+    let unreadable = |error: std::io::Error| wrong(format!("cannot be read: {}", error.kind())).caused_by(error).hint("check the path");
     let metadata = fs_err::metadata(path).map_err(unreadable)?;
     if others_may_read(&metadata) {
         return Err(wrong("may be read by others".to_owned()).hint(format!("chmod 600 {}", path.display())));
@@ -153,9 +153,9 @@ fn others_may_read(_: &std::fs::Metadata) -> bool {
 /// # Errors
 /// [`Kind::Credential`] where it cannot be read.
 pub fn read_bytes(path: &Path) -> Result<SecretBytes> {
-    fs_err::read(path)
-        .map(SecretBytes::new)
-        .map_err(|error| Error::new(Kind::Credential, format!("{} cannot be read: {}", path.display(), error.kind())).caused_by(error))
+    fs_err::read(path).map(SecretBytes::new).map_err(|error| {
+        Error::new(Kind::Credential, format!("{} cannot be read: {}", path.display(), error.kind())).caused_by(error).hint("check the path")
+    })
 }
 
 /// Reads the token of a federated identity provider; Kubernetes lays it where everybody in the container may read it.
