@@ -5,6 +5,7 @@
 mod cutting;
 mod finish;
 mod hunt;
+pub mod pack;
 mod part;
 mod pick_up;
 mod plan;

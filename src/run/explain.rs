@@ -61,7 +61,7 @@ pub(super) fn run(context: &Context, plan: &Plan) -> Result<u8> {
 }
 
 fn explain(given: &Given, window: Window) -> Query {
-    let subject = Subject::new(&*given.text);
+    let subject = Subject::new(&given.text, window.to);
     let refused = kql::parse(&given.text).err();
     let cuttable = subject.cuttable();
     Query {

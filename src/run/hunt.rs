@@ -1,7 +1,7 @@
 //! `hunt`: queries × tenants, each a job; what comes of them as words, summary and exit code.
 
 use super::{
-    Context, explain, queries,
+    Context, allowed, explain, queries,
     queries::Given,
     window,
     wire::{self, Connected, Tenant, Wires},
@@ -150,7 +150,7 @@ fn ended(status: report::RunStatus, exit: u8, error: Option<&Error>) -> Event {
 }
 
 async fn run_jobs(run: &Run<'_>) -> Result<Vec<Job>> {
-    let mut tenants = wire::connect(run.settings, run.wires).await;
+    let mut tenants = wire::connect(run.settings, run.wires, |profile| allowed::hunting(profile, run.plan.api)).await;
     if tenants.len() == 1 && tenants.iter().all(|tenant| tenant.reached.is_err()) {
         return tenants.pop().map_or_else(|| Ok(Vec::new()), |tenant| tenant.reached.map(|_| Vec::new()));
     }
@@ -178,12 +178,9 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn say_what_to_know(&self, tenants: &[Connected]) {
-        if let Some(skew) = self.wires.skew.seconds().filter(|skew| skew.abs() >= WORTH_SAYING) {
-            let side = if skew > 0.0 { "ahead of" } else { "behind" };
-            self.context.console.warn(&format!("this machine's clock is {:.0} s {side} the services'", skew.abs()));
-        }
-        for warning in tenants.iter().filter_map(|tenant| tenant.reached.as_ref().ok()).flat_map(|tenant| &tenant.warnings) {
-            self.context.console.warn(warning);
+        let reached = tenants.iter().filter_map(|tenant| tenant.reached.as_ref().ok());
+        for warning in wire::warnings(self.wires, reached) {
+            self.context.console.warn(&warning);
         }
     }
 
@@ -201,7 +198,7 @@ impl Run<'_> {
     }
 
     async fn hunt(&self, tenant: &Tenant, query: &Given) -> Job {
-        let subject = Subject::new(&*query.text);
+        let subject = Subject::new(&query.text, self.plan.window.to);
         let api = self.choose(tenant, &subject).await;
         let failed = |error: &Error| {
             let job = Job::failed(report::JobKind::Hunt, &query.name, self.plan.window, error);
@@ -245,6 +242,8 @@ impl Run<'_> {
             query_sha256: Some(sha256(&query.text)),
             window: Some(self.plan.window),
         });
+        // A resumed window may end earlier than one pinned now, and with it the query's own clock.
+        let subject = if window == self.plan.window { subject } else { Subject::new(&query.text, window.to) };
         let job = HuntJob {
             job: id,
             file: query.file.clone(),
@@ -286,13 +285,10 @@ impl Run<'_> {
     /// Chooses the API: what was asked for, else the first of Graph, XDR and MDE whose token may hunt. Where none may, Graph's
     /// refusal is the one to show.
     async fn choose(&self, tenant: &Tenant, subject: &Subject) -> Api {
-        match self.plan.api {
-            ApiChoice::Graph => return Api::Graph,
-            ApiChoice::Xdr => return Api::Xdr,
-            ApiChoice::Mde => return Api::Mde,
-            ApiChoice::Auto => {}
+        if let [only] = allowed::meant(self.plan.api) {
+            return *only;
         }
-        for api in [Api::Graph, Api::Xdr, Api::Mde] {
+        for api in allowed::HUNTERS {
             let tables = api != Api::Mde || subject.is_of_mde();
             if tables && tenant.may_hunt(api).await {
                 return api;
@@ -327,9 +323,6 @@ impl Run<'_> {
         }
     }
 }
-
-/// Seconds of skew that a person should know of.
-const WORTH_SAYING: f64 = 5.0;
 
 fn sha256(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {

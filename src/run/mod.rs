@@ -1,5 +1,6 @@
 //! The one place where all rooms meet: from the words typed to the exit code.
 
+mod allowed;
 mod case;
 mod context;
 mod explain;
@@ -7,6 +8,8 @@ mod hunt;
 mod init;
 #[cfg(feature = "lab")]
 mod lab;
+mod passwords;
+mod proof;
 mod queries;
 mod shell;
 mod signals;

@@ -27,8 +27,10 @@ pub struct Reading {
     pub parameters: Vec<QueryParameter>,
     /// It searches every table there is.
     pub everything: bool,
-    /// It asks what time it is (`now()`, `ago()`).
-    pub uses_now: bool,
+    /// Whether cutting its tables by a hash of their rows is exact, be it for tables that have no time column.
+    pub hash_wise: bool,
+    /// Where it asks what time it is.
+    pub clock: Vec<ClockCall>,
     /// Every name that a `let` or `as` binds, in function bodies, too.
     pub bound_names: Vec<String>,
 }
@@ -63,6 +65,17 @@ pub enum How {
     FixedWildcard,
 }
 
+/// A call of `now()` or `ago()`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockCall {
+    /// It is `ago`, whose argument is taken off; that of `now` is added.
+    pub backwards: bool,
+    /// The whole call.
+    pub span: Span,
+    /// Its argument, where it has one.
+    pub argument: Option<Span>,
+}
+
 /// A parameter of `declare query_parameters`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QueryParameter {
@@ -84,6 +97,11 @@ impl Reading {
         self.tables.iter().filter(fixed).map(|read| read.name.as_str()).chain(all).collect()
     }
 
+    /// Returns whether it asks what time it is.
+    pub fn uses_now(&self) -> bool {
+        !self.clock.is_empty()
+    }
+
     /// Returns whether it reads that table by name.
     pub fn reads(&self, table: &str) -> bool {
         self.tables.iter().any(|read| read.name == table)
@@ -94,13 +112,15 @@ impl Reading {
 pub fn read(query: &Query) -> Reading {
     let mut reader = reader::Reader::default();
     let reason = reader.query(query);
+    let mut by_hash = reader::Reader::by_hash();
     Reading {
         tables: reader.tables(),
         row_wise: reason.is_none(),
         reason,
+        hash_wise: by_hash.query(query).is_none(),
         parameters: query.statements.iter().flat_map(parameters_of).collect(),
         everything: reader.everything,
-        uses_now: reader.uses_now,
+        clock: reader.clock,
         bound_names: reader.bound_names.into_iter().collect(),
     }
 }

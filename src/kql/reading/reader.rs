@@ -2,10 +2,10 @@
 
 use super::class::{Class, Reason};
 use super::names::{Bound, Function, Names, Outcome};
-use super::{How, TableRead, is_known_table, last_name};
+use super::{ClockCall, How, TableRead, is_known_table, last_name};
 use crate::kql::ast::{Expr, ExprKind, InOp, Literal, Name, Operator, Parameter, ParameterKind, Query, Span, Statement};
 use crate::kql::tables;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::LazyLock;
 
 /// Calls of functions that are looked into, all together; beyond, a query is taken to be not row-wise.
@@ -31,8 +31,12 @@ pub(super) struct Reader<'q> {
     pub(super) names: Names<'q>,
     reads: Vec<TableRead>,
     index: HashMap<(String, How), usize>,
+    /// The references and calls already noted; functions are walked more than once.
+    seen: HashSet<Span>,
     pub(super) everything: bool,
-    pub(super) uses_now: bool,
+    pub(super) clock: Vec<ClockCall>,
+    /// Rows are cut by what they hold, whether they have a time column or not.
+    by_hash: bool,
     pub(super) bound_names: BTreeSet<String>,
     calls: usize,
     call_depth: usize,
@@ -45,6 +49,11 @@ impl std::hash::Hash for How {
 }
 
 impl<'q> Reader<'q> {
+    /// A reader that asks what a cut by hash does.
+    pub(super) fn by_hash() -> Self {
+        Self { by_hash: true, ..Self::default() }
+    }
+
     pub(super) fn tables(&mut self) -> Vec<TableRead> {
         std::mem::take(&mut self.reads)
     }
@@ -203,6 +212,7 @@ impl<'q> Reader<'q> {
         let time_column = self.note(name, how, span);
         let unknown = matches!(tables::origin(name), tables::Origin::Unknown);
         match time_column {
+            _ if self.by_hash => Class::RowWise,
             Some(_) => Class::RowWise,
             None if unknown => Class::mixed(format!("the time column of `{name}` is not known"), span),
             None => Class::Constant,
@@ -217,7 +227,7 @@ impl<'q> Reader<'q> {
             self.reads.push(TableRead { name: name.to_owned(), places: Vec::new(), how, origin, time_column: origin.time_column() });
         }
         let read = self.reads.get_mut(at)?;
-        if !read.places.contains(&span) {
+        if self.seen.insert(span) {
             read.places.push(span);
         }
         read.time_column
@@ -257,6 +267,7 @@ impl<'q> Reader<'q> {
             _ => match self.names.find(&name.text).cloned() {
                 Some(Bound::Function(function)) => self.apply(&function, arguments, input, span).rows,
                 Some(Bound::Rows(class)) => class,
+                None if BUILT_IN.contains(name.text.as_str()) => Class::Constant.with([self.call_value(name, arguments, span)]),
                 _ => {
                     self.values(arguments);
                     Class::mixed(format!("what `{}()` does with the rows is not known", name.text), span)
@@ -382,9 +393,15 @@ impl<'q> Reader<'q> {
         }
     }
 
+    fn note_clock(&mut self, called: &str, arguments: &'q [Expr], span: Span) {
+        if matches!(called, "now" | "ago") && self.names.find(called).is_none() && self.seen.insert(span) {
+            self.clock.push(ClockCall { backwards: called == "ago", span, argument: arguments.first().map(|argument| argument.span) });
+        }
+    }
+
     fn call_value(&mut self, name: &'q Name, arguments: &'q [Expr], span: Span) -> Option<Reason> {
         let called = name.text.as_str();
-        self.uses_now |= matches!(called, "now" | "ago");
+        self.note_clock(called, arguments, span);
         if matches!(called, "toscalar" | "materialize" | "totable" | "materialized-view-combine") {
             let reasons: Vec<_> = arguments.iter().map(|argument| self.inner_rows(argument)).collect();
             return reasons.into_iter().flatten().next();
@@ -395,7 +412,8 @@ impl<'q> Reader<'q> {
         let own = match called {
             called if ORDERED.contains(&called) => Some(format!("`{called}()` looks at the rows before and after")),
             called if RANDOM.contains(&called) => Some(format!("`{called}()` is another value each time")),
-            called if BUILT_IN.contains(called) => None,
+            "typeof" => return None,
+            called if BUILT_IN.contains(called) => return self.values(arguments),
             called => Some(format!("what `{called}()` reads is not known")),
         };
         let of_arguments = self.mixed_arguments(arguments);

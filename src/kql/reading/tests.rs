@@ -114,15 +114,20 @@ fn lists_parameters_and_places() {
     assert_eq!(parameters, [("n", TypeName::String, Some(Literal::String("a".into()))), ("t", TypeName::Datetime, None)]);
     let text = "declare query_parameters(n: string = 'a', t: datetime);\nDeviceEvents | where x == n\n| take 1";
     assert!(found.reason.unwrap().with_line(text).starts_with("line 3: `take`"));
-    assert!(reading("print ago(1d)").uses_now && !reading("print 1").uses_now);
+    assert!(reading("print ago(1d)").uses_now() && !reading("print 1").uses_now());
+}
+
+#[test]
+fn tables_without_time_are_cut_by_hash() {
+    assert!(reading("DeviceTvmSoftwareInventory | where SoftwareName == 'a'").hash_wise);
+    assert!(reading("SomeTable | where a == 1").hash_wise);
+    assert!(!reading("DeviceTvmSoftwareInventory | summarize count()").hash_wise);
+    assert!(!reading("DeviceTvmSoftwareInventory | join kind=inner DeviceTvmSoftwareVulnerabilities on DeviceId").hash_wise);
 }
 
 #[test]
 fn functions_that_call_functions_end() {
-    let mut text = "let f0 = (T:(*)) { T | where a == 1 };".to_owned();
-    for i in 1..200 {
-        text.push_str(&format!("let f{i} = (T:(*)) {{ union (f{}(T)), (f{}(T)) }};", i - 1, i - 1));
-    }
-    text.push_str("f199(DeviceEvents)");
+    let functions = (1..200).map(|i| format!("let f{i} = (T:(*)) {{ union (f{}(T)), (f{}(T)) }};", i - 1, i - 1));
+    let text = format!("let f0 = (T:(*)) {{ T | where a == 1 }};{}f199(DeviceEvents)", functions.collect::<String>());
     assert!(!reading(&text).row_wise);
 }

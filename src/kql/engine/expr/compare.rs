@@ -14,7 +14,14 @@ use crate::kql::ast::{BinaryOp, Expr, Span, TypeName};
 use datafusion::logical_expr::{BinaryExpr, Expr as PlanExpr, Operator, lit};
 
 impl<'a> Planner<'a> {
-    pub(super) fn binary(&self, op: BinaryOp, left: &'a Expr, right: &'a Expr, span: Span, scope: Scope<'_, 'a>) -> Result<Value, QueryError> {
+    pub(super) fn binary(
+        &self,
+        op: BinaryOp,
+        left: &'a Expr,
+        right: &'a Expr,
+        span: Span,
+        scope: Scope<'_, 'a>,
+    ) -> Result<Value, QueryError> {
         let (left, right) = (self.scalar(left, scope)?, self.scalar(right, scope)?);
         self.binary_values(op, left, right, span, false)
     }
@@ -30,6 +37,8 @@ impl<'a> Planner<'a> {
         if op == BinaryOp::MatchesRegex {
             return self.match_regex(left, &right, span);
         }
+        let equality = matches!(op, BinaryOp::Equal | BinaryOp::NotEqual);
+        let (left, right) = if equality { text_and_other(left, right) } else { (left, right) };
         let (left, right) = harmonise(left, right).map_err(|kinds| self.incomparable(kinds, span))?;
         Ok(compare(op, left, right, positive))
     }
@@ -45,7 +54,14 @@ impl<'a> Planner<'a> {
         Ok(test("matches regex", pattern, to_text(left), move |text| regex.is_match(text)))
     }
 
-    pub(super) fn between(&self, value: &'a Expr, low: &'a Expr, high: &'a Expr, negated: bool, scope: Scope<'_, 'a>) -> Result<Value, QueryError> {
+    pub(super) fn between(
+        &self,
+        value: &'a Expr,
+        low: &'a Expr,
+        high: &'a Expr,
+        negated: bool,
+        scope: Scope<'_, 'a>,
+    ) -> Result<Value, QueryError> {
         let span = value.span;
         let value = self.scalar(value, scope)?;
         let (low, high) = (self.scalar(low, scope)?, self.scalar(high, scope)?);
@@ -136,6 +152,22 @@ pub(crate) fn harmonise(left: Value, right: Value) -> Result<(Value, Value), (Ty
         _ => Err(kinds),
     }
 }
+
+/// A text may equal a value of any type: a constant is read as the other's type, otherwise both are compared as texts.
+fn text_and_other(left: Value, right: Value) -> Pair {
+    let reads = |text: &Value, other: &Value| text.kind == TypeName::String && other.kind != TypeName::Dynamic && other.kind != text.kind;
+    if reads(&left, &right) && left.literal().is_some() {
+        let kind = right.kind;
+        return (convert(left, kind), right);
+    }
+    if reads(&right, &left) && right.literal().is_some() {
+        let kind = left.kind;
+        return (left, convert(right, kind));
+    }
+    if reads(&left, &right) || reads(&right, &left) { (to_text(left), to_text(right)) } else { (left, right) }
+}
+
+type Pair = (Value, Value);
 
 fn widened(kind: TypeName) -> TypeName {
     if kind == TypeName::Int { TypeName::Long } else { kind }

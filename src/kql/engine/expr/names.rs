@@ -4,9 +4,39 @@ use crate::kql::ast::{Expr, ExprKind, Literal};
 
 /// Functions whose result is named after their first argument.
 const AFTER_FIRST: &[&str] = &[
-    "tostring", "tolong", "toint", "toreal", "todouble", "todecimal", "tobool", "toboolean", "todatetime", "totimespan", "toguid", "todynamic",
-    "toobject", "tohex", "parse_json", "parsejson", "parse_xml", "parse_csv", "split", "bin", "floor", "bin_at", "startofday", "bin_auto",
-    "take_any", "take_anyif", "binary_all_or", "binary_all_and", "binary_all_xor", "make_datetime", "make_timespan",
+    "tostring",
+    "tolong",
+    "toint",
+    "toreal",
+    "todouble",
+    "todecimal",
+    "tobool",
+    "toboolean",
+    "todatetime",
+    "totimespan",
+    "toguid",
+    "todynamic",
+    "toobject",
+    "tohex",
+    "parse_json",
+    "parsejson",
+    "parse_xml",
+    "parse_csv",
+    "split",
+    "bin",
+    "floor",
+    "bin_at",
+    "startofday",
+    "bin_auto",
+    "format_datetime",
+    "format_timespan",
+    "take_any",
+    "take_anyif",
+    "binary_all_or",
+    "binary_all_and",
+    "binary_all_xor",
+    "make_datetime",
+    "make_timespan",
 ];
 
 /// The name that an expression suggests: a column's own, `a_b` for `a.b`, `a_0` for `a[0]`.
@@ -40,6 +70,9 @@ fn call_name(function: &str, arguments: &[Expr]) -> Option<String> {
     if matches!(function, "strlen" | "string_size") {
         return Some(format!("{function}_{}", suggested(first?)?));
     }
+    if function == "gettype" {
+        return Some(format!("type_{}", suggested(first?)?));
+    }
     let prefix = aggregate_prefix(function)?;
     let base = first.and_then(suggested).unwrap_or_default();
     match function {
@@ -65,8 +98,28 @@ fn aggregate_prefix(function: &str) -> Option<&'static str> {
         ("anyif", "any"),
     ];
     const SAME: &[&str] = &[
-        "count", "countif", "dcount", "dcountif", "count_distinct", "count_distinctif", "sum", "sumif", "min", "minif", "max", "maxif", "avg", "avgif",
-        "stdev", "stdevif", "stdevp", "variance", "varianceif", "variancep", "percentile", "percentiles",
+        "count",
+        "countif",
+        "dcount",
+        "dcountif",
+        "count_distinct",
+        "count_distinctif",
+        "sum",
+        "sumif",
+        "min",
+        "minif",
+        "max",
+        "maxif",
+        "avg",
+        "avgif",
+        "stdev",
+        "stdevif",
+        "stdevp",
+        "variance",
+        "varianceif",
+        "variancep",
+        "percentile",
+        "percentiles",
     ];
     let renamed = PREFIXES.iter().find(|(name, _)| *name == function).map(|(_, prefix)| *prefix);
     renamed.or_else(|| SAME.iter().find(|name| **name == function).copied())

@@ -32,7 +32,9 @@ pub(super) const FUNCTIONS: &[Entry] = &[
     entry("binary_shift_left", 2, 2, |args| Ok(bits("binary_shift_left", args, |a, b| Some(a.wrapping_shl(shift(b)?))))),
     entry("binary_shift_right", 2, 2, |args| Ok(bits("binary_shift_right", args, |a, b| Some(a.wrapping_shr(shift(b)?))))),
     entry("binary_not", 1, 1, |args| Ok(map1::<Long, i64>("binary_not", "", TypeName::Long, args.long(0), |a| Some(!a)))),
-    entry("bitset_count_ones", 1, 1, |args| Ok(map1::<Long, i64>("ones", "", TypeName::Long, args.long(0), |a| Some(i64::from(a.count_ones()))))),
+    entry("bitset_count_ones", 1, 1, |args| {
+        Ok(map1::<Long, i64>("ones", "", TypeName::Long, args.long(0), |a| Some(i64::from(a.count_ones()))))
+    }),
     entry("not", 1, 1, not),
     entry("new_guid", 0, 0, |_| Ok(guids())),
 ];
@@ -62,12 +64,9 @@ fn round(args: &Args) -> Outcome {
 }
 
 fn random(args: &Args) -> Outcome {
-    if args.len() == 0 {
-        return Ok(volatile_call("rand", TypeName::Real, |_, rows| Ok(f64::collect((0..rows).map(|_| Some(fastrand::f64()))))));
-    }
-    let limit = args.constant_long(0, 2)?;
+    let limit = if args.len() == 0 { 0 } else { args.constant_long(0, 0)? };
     if limit < 2 {
-        return Err("the limit must be at least 2".to_owned());
+        return Ok(volatile_call("rand", TypeName::Real, |_, rows| Ok(f64::collect((0..rows).map(|_| Some(fastrand::f64()))))));
     }
     Ok(volatile_call("rand", TypeName::Long, move |_, rows| Ok(i64::collect((0..rows).map(|_| Some(fastrand::i64(0..limit)))))))
 }

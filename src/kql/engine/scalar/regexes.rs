@@ -24,10 +24,27 @@ pub(super) const FUNCTIONS: &[Entry] = &[
 
 /// Compiles a pattern.
 pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
-    Regex::new(pattern).map_err(|error| {
+    Regex::new(&without_octal_zero(pattern)).map_err(|error| {
         let text = error.to_string();
         format!("Invalid regular expression '{pattern}': {}", text.lines().last().unwrap_or_default().trim_start_matches("error: "))
     })
+}
+
+/// RE2 reads `\0` as the character zero, the crate as a reference backwards.
+fn without_octal_zero(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len());
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        out.push(c);
+        if c == '\\' {
+            match chars.next() {
+                Some('0') => out.push_str("x00"),
+                Some(escaped) => out.push(escaped),
+                None => {}
+            }
+        }
+    }
+    out
 }
 
 fn extract(args: &Args) -> Outcome {
@@ -106,7 +123,9 @@ fn one_match(captures: &Captures<'_>, groups: &[usize]) -> String {
 fn replace(value: Value, pattern: &str, rewritten: &str) -> Outcome {
     let regex = compile(pattern)?;
     let template = template(rewritten);
-    Ok(rewrite("replace_regex", format!("{pattern}\0{rewritten}"), value, move |text, out| out.push_str(&regex.replace_all(text, &template))))
+    Ok(rewrite("replace_regex", format!("{pattern}\0{rewritten}"), value, move |text, out| {
+        out.push_str(&regex.replace_all(text, &template))
+    }))
 }
 
 /// RE2 writes groups as `\1`; the crate as `${1}`.
@@ -130,7 +149,13 @@ fn template(rewritten: &str) -> String {
 fn trim(args: &Args, start: bool, end: bool) -> Outcome {
     let pattern = args.constant_text(0)?;
     let (head, tail) = (compile(&format!("^(?:{pattern})"))?, compile(&format!("(?:{pattern})$"))?);
-    let name = if start && end { "trim" } else if start { "trim_start" } else { "trim_end" };
+    let name = if start && end {
+        "trim"
+    } else if start {
+        "trim_start"
+    } else {
+        "trim_end"
+    };
     Ok(rewrite(name, pattern, args.text(1), move |text, out| {
         let mut rest = text;
         if start {
