@@ -48,22 +48,22 @@ pub(super) fn read(args: &HuntArgs) -> Result<Vec<Given>> {
 }
 
 fn from_file(path: &Path) -> Result<Given> {
-    let refuse = |why: String| Err(Error::new(Kind::Usage, format!("cannot read the query file `{}`: {why}", path.display())));
+    let refused =
+        |why: &str, hint: &str| Error::new(Kind::Usage, format!("cannot read the query file `{}`: {why}", path.display())).hint(hint);
     if path.is_dir() {
-        return refuse("it is a folder".into()).map_err(|error: Error| error.hint("name the files of the folder"));
+        return Err(refused("it is a folder", "name the files of the folder"));
     }
-    match std::fs::metadata(path) {
-        Ok(metadata) if metadata.len() > LONGEST_FILE => return refuse(format!("{} bytes are no query", metadata.len())),
-        _ => {}
+    let unreadable = |error: std::io::Error| refused(&error.to_string(), "check the path: it begins at the working directory");
+    let length = std::fs::metadata(path).map_err(unreadable)?.len();
+    if length > LONGEST_FILE {
+        return Err(refused(&format!("it has {length} bytes, and no query is as long"), "check that it is the file that was meant"));
     }
-    match std::fs::read(path) {
-        Err(error) => refuse(error.to_string()),
-        Ok(bytes) => match decode(&bytes) {
-            Some(text) => Ok(Given { name: stem(path), file: Some(path.display().to_string()), text }),
-            None => refuse("it is neither UTF-8 nor UTF-16 text".into()),
-        },
-    }
+    let text = decode(&std::fs::read(path).map_err(unreadable)?).ok_or_else(|| refused(NO_TEXT, SAVE_AS_TEXT))?;
+    Ok(Given { name: stem(path), file: Some(path.display().to_string()), text })
 }
+
+const NO_TEXT: &str = "it is neither UTF-8 nor UTF-16 text";
+const SAVE_AS_TEXT: &str = "save the query as UTF-8 text";
 
 fn from_stdin() -> Result<Given> {
     let mut bytes = Vec::new();
@@ -71,8 +71,9 @@ fn from_stdin() -> Result<Given> {
         .lock()
         .take(LONGEST_FILE)
         .read_to_end(&mut bytes)
-        .map_err(|error| Error::new(Kind::Usage, "cannot read the query from standard input").caused_by(error))?;
-    let text = decode(&bytes).ok_or_else(|| Error::new(Kind::Usage, "the query on standard input is neither UTF-8 nor UTF-16 text"))?;
+        .map_err(|error| Error::new(Kind::Usage, "cannot read the query from standard input").caused_by(error).hint("pipe a query in"))?;
+    let refused = || Error::new(Kind::Usage, format!("cannot read the query from standard input: {NO_TEXT}")).hint(SAVE_AS_TEXT);
+    let text = decode(&bytes).ok_or_else(refused)?;
     Ok(Given { name: named_by_hash("stdin", &text), file: Some("-".into()), text })
 }
 

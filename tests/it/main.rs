@@ -27,6 +27,8 @@ mod layers;
 mod loopback;
 mod oauth_oracle;
 mod reference_clients;
+#[cfg(feature = "lab")]
+mod refused;
 mod samples;
 mod support;
 mod tls;
