@@ -7,6 +7,9 @@ mod hunt;
 mod init;
 #[cfg(feature = "lab")]
 mod lab;
+mod names;
+mod pack;
+mod parameters;
 mod queries;
 mod shell;
 mod signals;

@@ -234,7 +234,9 @@ pub(crate) fn unquoted(json: &str) -> Cow<'_, str> {
 fn lossy(json: &str) -> String {
     let mut bytes = json.as_bytes().to_vec();
     for at in 0..bytes.len().saturating_sub(5) {
-        let surrogate = bytes[at..].starts_with(b"\\u") && matches!(bytes[at + 2], b'd' | b'D') && matches!(bytes[at + 3], b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F');
+        let surrogate = bytes[at..].starts_with(b"\\u")
+            && matches!(bytes[at + 2], b'd' | b'D')
+            && matches!(bytes[at + 3], b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F');
         if surrogate {
             bytes[at + 2..at + 6].copy_from_slice(b"fffd");
         }

@@ -159,7 +159,13 @@ impl<'a> Planner<'a> {
     }
 
     /// Calls a function of the query's own that yields a scalar.
-    pub(super) fn scalar_function(&self, function: &Rc<Function<'a>>, arguments: &'a [Expr], span: Span, scope: Scope<'_, 'a>) -> Result<Value, QueryError> {
+    pub(super) fn scalar_function(
+        &self,
+        function: &Rc<Function<'a>>,
+        arguments: &'a [Expr],
+        span: Span,
+        scope: Scope<'_, 'a>,
+    ) -> Result<Value, QueryError> {
         let env = self.bound(function, arguments, None, span, scope)?;
         match self.statements(function.body, env)? {
             Some(Statement::Scalar(value)) => Ok(value),

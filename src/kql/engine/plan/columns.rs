@@ -52,7 +52,11 @@ impl<'a> Planner<'a> {
     }
 
     /// Columns under names of their own, behind others. A column that stays what it is keeps its id, so that an order by it stays too.
-    pub(super) fn columns_of(&self, mut columns: Vec<(Slot, PlanExpr)>, computed: impl IntoIterator<Item = Computed>) -> Vec<(Slot, PlanExpr)> {
+    pub(super) fn columns_of(
+        &self,
+        mut columns: Vec<(Slot, PlanExpr)>,
+        computed: impl IntoIterator<Item = Computed>,
+    ) -> Vec<(Slot, PlanExpr)> {
         let mut names = Names::of(columns.iter().map(|(slot, _)| slot.name.as_str()));
         let mut unnamed = 0_usize;
         for Computed { name, value } in computed {
@@ -167,7 +171,12 @@ impl<'a> Planner<'a> {
         relation.project(columns, span)
     }
 
-    pub(super) fn project_reorder(&self, relation: Relation, columns: &'a [(Expr, Option<Name>)], span: Span) -> Result<Relation, QueryError> {
+    pub(super) fn project_reorder(
+        &self,
+        relation: Relation,
+        columns: &'a [(Expr, Option<Name>)],
+        span: Span,
+    ) -> Result<Relation, QueryError> {
         let mut rest = relation.identity();
         let mut ordered = Vec::new();
         for (expr, order) in columns {

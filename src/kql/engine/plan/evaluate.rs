@@ -1,5 +1,6 @@
 //! `evaluate`: plugins whose columns depend on the rows, which are therefore run first; and `invoke`.
 
+use super::super::aggregate::best::{Choice, best};
 use super::super::error::QueryError;
 use super::super::expr::scope::Scope;
 use super::super::json;
@@ -8,7 +9,6 @@ use super::super::scalar::cells::texts;
 use super::super::scalar::convert::{convert, to_text};
 use super::super::types::arrow_type;
 use super::super::value::Value;
-use super::super::aggregate::best::{Choice, best};
 use super::Planner;
 use super::aggregates::field;
 use super::columns::Computed;
@@ -67,7 +67,14 @@ impl<'a> Planner<'a> {
         self.extended(relation, nulls, span)
     }
 
-    pub(super) fn evaluate(&self, relation: Relation, call: &'a Expr, schema: &'a [ColumnDeclaration], span: Span, env: &Env<'a>) -> Result<Relation, QueryError> {
+    pub(super) fn evaluate(
+        &self,
+        relation: Relation,
+        call: &'a Expr,
+        schema: &'a [ColumnDeclaration],
+        span: Span,
+        env: &Env<'a>,
+    ) -> Result<Relation, QueryError> {
         let ExprKind::Call { name, arguments } = &call.kind else { return Err(self.semantic("A plugin is expected here", call.span)) };
         match name.text.as_str() {
             "bag_unpack" => self.bag_unpack(relation, arguments, schema, span, env),
@@ -76,7 +83,14 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn bag_unpack(&self, relation: Relation, arguments: &'a [Expr], schema: &'a [ColumnDeclaration], span: Span, env: &Env<'a>) -> Result<Relation, QueryError> {
+    fn bag_unpack(
+        &self,
+        relation: Relation,
+        arguments: &'a [Expr],
+        schema: &'a [ColumnDeclaration],
+        span: Span,
+        env: &Env<'a>,
+    ) -> Result<Relation, QueryError> {
         let Some(first) = arguments.first() else { return Err(self.semantic("bag_unpack(): a column is expected", span)) };
         let prefix = match arguments.get(1) {
             Some(prefix) => self.scalar(prefix, Scope::new(&[], env))?.as_text().unwrap_or_default().to_owned(),
@@ -142,7 +156,14 @@ impl<'a> Planner<'a> {
     }
 
     /// One row for each cell of the result: its row's columns, its column's name, its value.
-    fn pivot_cells(&self, relation: Relation, aggregates: &'a [Expr], groups: &[Slot], span: Span, env: &Env<'a>) -> Result<Relation, QueryError> {
+    fn pivot_cells(
+        &self,
+        relation: Relation,
+        aggregates: &'a [Expr],
+        groups: &[Slot],
+        span: Span,
+        env: &Env<'a>,
+    ) -> Result<Relation, QueryError> {
         let made = if aggregates.is_empty() {
             self.grouped(relation, groups, vec![(self.slot("cell", TypeName::Long), super::rows::count_rows())], span)?
         } else {

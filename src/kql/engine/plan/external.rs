@@ -1,6 +1,7 @@
 //! `externaldata`: text fetched by whoever runs the engine, and read here. The engine itself reads no network.
 
 use super::super::error::QueryError;
+use super::super::expr::scope::Scope;
 use super::super::json;
 use super::super::scalar::convert::{convert, to_dynamic};
 use super::super::scalar::paths::records;
@@ -11,7 +12,6 @@ use super::env::Env;
 use super::relation::Relation;
 use super::sources::literal_text;
 use super::union::property;
-use super::super::expr::scope::Scope;
 use crate::kql::ast::{ColumnDeclaration, Expr, ExprKind, Literal, Property, Span, TypeName};
 use datafusion::scalar::ScalarValue;
 

@@ -65,11 +65,15 @@ impl<'a> Planner<'a> {
         match kind {
             OperatorKind::Join { kind, right, on, .. } => self.join(relation, *kind, right, on, span, env),
             OperatorKind::Lookup { kind, right, on } => self.lookup(relation, *kind, right, on, span, env),
-            OperatorKind::MvExpand { properties, columns, limit } => self.mv_expand(relation, (properties, columns, limit.as_ref()), span, env),
+            OperatorKind::MvExpand { properties, columns, limit } => {
+                self.mv_expand(relation, (properties, columns, limit.as_ref()), span, env)
+            }
             OperatorKind::MvApply { properties, columns, limit, subquery } => {
                 self.mv_apply(relation, (properties, columns, limit.as_ref()), subquery, span, env)
             }
-            OperatorKind::Parse { properties, value, pattern, filter } => self.parse(relation, properties, (value, pattern), *filter, span, env),
+            OperatorKind::Parse { properties, value, pattern, filter } => {
+                self.parse(relation, properties, (value, pattern), *filter, span, env)
+            }
             OperatorKind::ParseKv { value, columns, properties } => self.parse_kv(relation, value, columns, properties, span, env),
             OperatorKind::Invoke(call) => self.invoke(relation, call, span, env),
             OperatorKind::As { name, .. } => Ok(self.named_as(relation, name)),

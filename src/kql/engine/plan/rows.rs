@@ -53,7 +53,13 @@ impl<'a> Planner<'a> {
     }
 
     /// Sort keys that are no columns become columns that the query does not see.
-    fn sort_keys(&self, relation: Relation, keys: &'a [OrderBy], span: Span, env: &Env<'a>) -> Result<(Relation, Vec<SortExpr>), QueryError> {
+    fn sort_keys(
+        &self,
+        relation: Relation,
+        keys: &'a [OrderBy],
+        span: Span,
+        env: &Env<'a>,
+    ) -> Result<(Relation, Vec<SortExpr>), QueryError> {
         let (relation, values) = self.with_windows(relation, span, env, |scope| {
             keys.iter().map(|key| self.scalar(&key.value, scope)).collect::<Result<Vec<_>, _>>()
         })?;
@@ -83,14 +89,27 @@ impl<'a> Planner<'a> {
         Ok(Relation { order, ..sorted })
     }
 
-    pub(super) fn top(&self, relation: Relation, count: &'a Expr, by: &'a OrderBy, span: Span, env: &Env<'a>) -> Result<Relation, QueryError> {
+    pub(super) fn top(
+        &self,
+        relation: Relation,
+        count: &'a Expr,
+        by: &'a OrderBy,
+        span: Span,
+        env: &Env<'a>,
+    ) -> Result<Relation, QueryError> {
         let count = self.row_count(count, env)?;
         let sorted = self.sort(relation, std::slice::from_ref(by), span, env)?;
         self.limited(sorted, count, span)
     }
 
     /// Groups rows by columns, with aggregates; the part of a row is always one of the groups.
-    pub(super) fn grouped(&self, relation: Relation, groups: &[Slot], aggregates: Vec<(Slot, PlanExpr)>, span: Span) -> Result<Relation, QueryError> {
+    pub(super) fn grouped(
+        &self,
+        relation: Relation,
+        groups: &[Slot],
+        aggregates: Vec<(Slot, PlanExpr)>,
+        span: Span,
+    ) -> Result<Relation, QueryError> {
         let part = relation.part.clone();
         let by: Vec<PlanExpr> = groups.iter().map(|slot| column(&slot.id)).chain(part.iter().map(|id| column(id))).collect();
         let made: Vec<PlanExpr> = aggregates.iter().map(|(slot, expr)| expr.clone().alias(slot.id.clone())).collect();
@@ -114,7 +133,14 @@ impl<'a> Planner<'a> {
         self.grouped(chosen, &slots, Vec::new(), span)
     }
 
-    pub(super) fn sample_distinct(&self, relation: Relation, count: &'a Expr, of: &'a Expr, span: Span, env: &Env<'a>) -> Result<Relation, QueryError> {
+    pub(super) fn sample_distinct(
+        &self,
+        relation: Relation,
+        count: &'a Expr,
+        of: &'a Expr,
+        span: Span,
+        env: &Env<'a>,
+    ) -> Result<Relation, QueryError> {
         let distinct = self.distinct(relation, std::slice::from_ref(of), span, env)?;
         self.take(distinct, count, span, env)
     }

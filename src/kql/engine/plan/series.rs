@@ -30,7 +30,13 @@ struct Axis {
 }
 
 impl<'a> Planner<'a> {
-    pub(super) fn make_series(&self, relation: Relation, kind: &'a OperatorKind, span: Span, env: &Env<'a>) -> Result<Relation, QueryError> {
+    pub(super) fn make_series(
+        &self,
+        relation: Relation,
+        kind: &'a OperatorKind,
+        span: Span,
+        env: &Env<'a>,
+    ) -> Result<Relation, QueryError> {
         let OperatorKind::MakeSeries { aggregates, on, by, .. } = kind else { return Ok(relation) };
         let point = self.scalar(on, Scope::new(&relation.slots, env))?;
         let axis = self.axis(&relation, kind, &point, span, env)?;

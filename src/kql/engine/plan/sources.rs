@@ -87,7 +87,8 @@ impl<'a> Planner<'a> {
         self.saw_rows(data.iter().map(RecordBatch::num_rows).sum());
         let schema = arrow_schema(columns);
         // Metadata of fields may differ from batch to batch; the arrays are what counts.
-        let data = data.into_iter().map(|batch| RecordBatch::try_new(schema.clone(), batch.columns().to_vec())).collect::<Result<Vec<_>, _>>();
+        let data =
+            data.into_iter().map(|batch| RecordBatch::try_new(schema.clone(), batch.columns().to_vec())).collect::<Result<Vec<_>, _>>();
         let plan_failed = |error: datafusion::error::DataFusionError| plan_error(&error, span);
         let data = data.map_err(|error| plan_failed(error.into()))?;
         let table = MemTable::try_new(schema, vec![data]).map_err(plan_failed)?;
@@ -106,9 +107,11 @@ impl<'a> Planner<'a> {
 
     /// The same table with new ids, so that it can meet itself in a join.
     pub(crate) fn renewed(&self, relation: Relation, span: Span) -> Result<Relation, QueryError> {
-        let columns: Vec<(Slot, PlanExpr)> = relation.slots.iter().map(|slot| (self.slot(&slot.name, slot.kind), column(&slot.id))).collect();
+        let columns: Vec<(Slot, PlanExpr)> =
+            relation.slots.iter().map(|slot| (self.slot(&slot.name, slot.kind), column(&slot.id))).collect();
         let order = relation.order.clone();
-        let ids: Vec<(String, String)> = relation.slots.iter().zip(&columns).map(|(old, (new, _))| (old.id.clone(), new.id.clone())).collect();
+        let ids: Vec<(String, String)> =
+            relation.slots.iter().zip(&columns).map(|(old, (new, _))| (old.id.clone(), new.id.clone())).collect();
         let mut renewed = Relation { order: Vec::new(), ..relation }.project(columns, span)?;
         renewed.order = order.into_iter().map_while(|sort| renamed(sort, &ids)).collect();
         Ok(renewed)
@@ -228,7 +231,12 @@ impl<'a> Planner<'a> {
     }
 
     pub(crate) fn schema_of(&self, relation: &Relation, span: Span) -> Result<Relation, QueryError> {
-        let columns = [("ColumnName", TypeName::String), ("ColumnOrdinal", TypeName::Long), ("DataType", TypeName::String), ("ColumnType", TypeName::String)];
+        let columns = [
+            ("ColumnName", TypeName::String),
+            ("ColumnOrdinal", TypeName::Long),
+            ("DataType", TypeName::String),
+            ("ColumnType", TypeName::String),
+        ];
         let columns = columns.map(|(name, kind)| Column::new(name, kind));
         let text = |text: &str| ScalarValue::Utf8(Some(text.to_owned()));
         let mut cells: Vec<Vec<ScalarValue>> = vec![Vec::new(); 4];

@@ -12,13 +12,27 @@ use crate::kql::ast::{Expr, ExprKind, Name, Span};
 use datafusion::logical_expr::Expr as PlanExpr;
 
 impl<'a> Planner<'a> {
-    pub(super) fn summarize(&self, relation: Relation, aggregates: &'a [Expr], by: &'a [Expr], span: Span, env: &Env<'a>) -> Result<Relation, QueryError> {
+    pub(super) fn summarize(
+        &self,
+        relation: Relation,
+        aggregates: &'a [Expr],
+        by: &'a [Expr],
+        span: Span,
+        env: &Env<'a>,
+    ) -> Result<Relation, QueryError> {
         let (relation, groups) = self.groups(relation, by, span, env)?;
         self.summarized(relation, aggregates, groups, span, env)
     }
 
     /// Summarizes by groups that are columns already.
-    pub(super) fn summarized(&self, relation: Relation, aggregates: &'a [Expr], groups: Vec<Slot>, span: Span, env: &Env<'a>) -> Result<Relation, QueryError> {
+    pub(super) fn summarized(
+        &self,
+        relation: Relation,
+        aggregates: &'a [Expr],
+        groups: Vec<Slot>,
+        span: Span,
+        env: &Env<'a>,
+    ) -> Result<Relation, QueryError> {
         let collected = Collected::default();
         let mut results = Vec::new();
         for expr in aggregates {
@@ -32,13 +46,25 @@ impl<'a> Planner<'a> {
         Relation { part, ..grouped }.project(columns, span)
     }
 
-    pub(super) fn aggregate_node(&self, relation: Relation, groups: &[Slot], aggregates: Vec<(String, PlanExpr)>, span: Span) -> Result<Relation, QueryError> {
+    pub(super) fn aggregate_node(
+        &self,
+        relation: Relation,
+        groups: &[Slot],
+        aggregates: Vec<(String, PlanExpr)>,
+        span: Span,
+    ) -> Result<Relation, QueryError> {
         let slots = aggregates.into_iter().map(|(id, expr)| (Slot { name: id.clone(), id, kind: crate::kql::ast::TypeName::Long }, expr));
         self.grouped(relation, groups, slots.collect(), span)
     }
 
     /// Adds the groups as columns; a group that is a column stays that column.
-    pub(super) fn groups(&self, relation: Relation, by: &'a [Expr], span: Span, env: &Env<'a>) -> Result<(Relation, Vec<Slot>), QueryError> {
+    pub(super) fn groups(
+        &self,
+        relation: Relation,
+        by: &'a [Expr],
+        span: Span,
+        env: &Env<'a>,
+    ) -> Result<(Relation, Vec<Slot>), QueryError> {
         let mut names = Names::default();
         let mut groups: Vec<Slot> = Vec::new();
         let mut made = Vec::new();

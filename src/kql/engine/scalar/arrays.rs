@@ -51,7 +51,11 @@ pub(crate) fn pack(values: Vec<Value>) -> Value {
 }
 
 /// A function of any number of dynamic cells.
-pub(crate) fn over_json(name: &'static str, values: Vec<Value>, body: impl Fn(&[Option<&str>]) -> Option<String> + Send + Sync + 'static) -> Value {
+pub(crate) fn over_json(
+    name: &'static str,
+    values: Vec<Value>,
+    body: impl Fn(&[Option<&str>]) -> Option<String> + Send + Sync + 'static,
+) -> Value {
     let values = values.into_iter().map(as_json).collect();
     call(name, "", TypeName::Dynamic, values, move |arrays, rows| {
         let columns = arrays.iter().map(texts).collect::<Result<Vec<_>, _>>()?;
@@ -71,15 +75,21 @@ fn concat(args: &Args) -> Outcome {
 }
 
 fn slice(args: &Args) -> Outcome {
-    Ok(map3::<Json, Long, Long, Made>("array_slice", "", TypeName::Dynamic, (args.json(0), args.long(1), args.long(2)), |json, start, end| {
-        let items: Vec<_> = json::elements(json)?.collect();
-        let place = |index: i64| {
-            let index = if index < 0 { numbers::count(items.len()).saturating_add(index) } else { index };
-            usize::try_from(index.max(0)).unwrap_or(usize::MAX).min(items.len())
-        };
-        let (start, end) = (place(start), place(end).saturating_add(1).min(items.len()));
-        Some(Made(json::array(items.get(start..end).unwrap_or_default())))
-    }))
+    Ok(map3::<Json, Long, Long, Made>(
+        "array_slice",
+        "",
+        TypeName::Dynamic,
+        (args.json(0), args.long(1), args.long(2)),
+        |json, start, end| {
+            let items: Vec<_> = json::elements(json)?.collect();
+            let place = |index: i64| {
+                let index = if index < 0 { numbers::count(items.len()).saturating_add(index) } else { index };
+                usize::try_from(index.max(0)).unwrap_or(usize::MAX).min(items.len())
+            };
+            let (start, end) = (place(start), place(end).saturating_add(1).min(items.len()));
+            Some(Made(json::array(items.get(start..end).unwrap_or_default())))
+        },
+    ))
 }
 
 fn index_of(args: &Args) -> Outcome {
@@ -90,7 +100,9 @@ fn index_of(args: &Args) -> Outcome {
 
 /// Equal as JSON, or as numbers where the spelling differs.
 fn same(a: &str, b: &str) -> bool {
-    a == b || json::text(a) == json::text(b) || matches!((numbers::parse_real(a), numbers::parse_real(b)), (Some(x), Some(y)) if x.total_cmp(&y).is_eq())
+    a == b
+        || json::text(a) == json::text(b)
+        || matches!((numbers::parse_real(a), numbers::parse_real(b)), (Some(x), Some(y)) if x.total_cmp(&y).is_eq())
 }
 
 fn reorder(name: &'static str, value: Value, change: fn(&mut Vec<&str>)) -> Value {
@@ -120,7 +132,8 @@ fn iff(args: &Args) -> Outcome {
             let side = side.unwrap_or("null");
             json::elements(side).map_or(Some(side), |mut items| items.nth(at)).unwrap_or("null").to_owned()
         };
-        let chosen = json::elements(conditions)?.enumerate().map(|(at, yes_no)| if yes_no == "true" { pick(yes, at) } else { pick(no, at) });
+        let chosen =
+            json::elements(conditions)?.enumerate().map(|(at, yes_no)| if yes_no == "true" { pick(yes, at) } else { pick(no, at) });
         Some(json::array(chosen))
     }))
 }
@@ -162,7 +175,11 @@ fn jaccard(args: &Args) -> Outcome {
     Ok(map2::<Json, Json, f64>("jaccard_index", "", TypeName::Real, (args.json(0), args.json(1)), |a, b| {
         let (a, b): (HashSet<&str>, HashSet<&str>) = (json::elements(a)?.collect(), json::elements(b)?.collect());
         let all = a.union(&b).count();
-        Some(if all == 0 { f64::NAN } else { numbers::to_f64(numbers::count(a.intersection(&b).count())) / numbers::to_f64(numbers::count(all)) })
+        Some(if all == 0 {
+            f64::NAN
+        } else {
+            numbers::to_f64(numbers::count(a.intersection(&b).count())) / numbers::to_f64(numbers::count(all))
+        })
     }))
 }
 
@@ -223,6 +240,11 @@ pub(crate) fn constant_texts(value: &Value) -> Option<Vec<String>> {
 }
 
 /// A test of a text against an array that is not constant.
-pub(crate) fn test_list(name: &'static str, text: Value, list: Value, body: impl Fn(&str, &[&str]) -> bool + Send + Sync + 'static) -> Value {
+pub(crate) fn test_list(
+    name: &'static str,
+    text: Value,
+    list: Value,
+    body: impl Fn(&str, &[&str]) -> bool + Send + Sync + 'static,
+) -> Value {
     map2::<Text, Json, bool>(name, "", TypeName::Bool, (text, list), move |text, list| Some(body(text, &items(list))))
 }

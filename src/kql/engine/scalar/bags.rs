@@ -34,7 +34,9 @@ pub(super) const FUNCTIONS: &[Entry] = &[
 /// `a.b` and `a["b"]`.
 pub(crate) fn member(value: Value, key: &str) -> Value {
     let wanted = key.to_owned();
-    map1::<Json, Made>("member", key, TypeName::Dynamic, as_dynamic(value), move |json| json::member(json, &wanted).map(|part| Made(part.to_owned())))
+    map1::<Json, Made>("member", key, TypeName::Dynamic, as_dynamic(value), move |json| {
+        json::member(json, &wanted).map(|part| Made(part.to_owned()))
+    })
 }
 
 /// `a[1]`.

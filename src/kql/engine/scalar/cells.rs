@@ -189,12 +189,7 @@ pub(crate) fn map3<A: Read, B: Read, C: Read, O: Make>(
 }
 
 /// A test of one text.
-pub(crate) fn test(
-    name: &'static str,
-    key: impl Into<String>,
-    value: Value,
-    body: impl Fn(&str) -> bool + Send + Sync + 'static,
-) -> Value {
+pub(crate) fn test(name: &'static str, key: impl Into<String>, value: Value, body: impl Fn(&str) -> bool + Send + Sync + 'static) -> Value {
     call(name, key, TypeName::Bool, vec![value], move |arrays, _| {
         let array = texts(&arrays[0])?;
         let hits = if array.null_count() == 0 {

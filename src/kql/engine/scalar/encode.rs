@@ -23,8 +23,10 @@ pub(super) const FUNCTIONS: &[Entry] = &[
 ];
 
 /// Padding is not insisted on: what stands in command lines is often cut.
-const LENIENT: GeneralPurpose =
-    GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true));
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true),
+);
 
 fn encode(args: &Args) -> Outcome {
     Ok(rewrite("base64_encode_tostring", "", args.text(0), |text, out| LENIENT.encode_string(text, out)))

@@ -32,7 +32,9 @@ pub(super) const FUNCTIONS: &[Entry] = &[
     entry("binary_shift_left", 2, 2, |args| Ok(bits("binary_shift_left", args, |a, b| Some(a.wrapping_shl(shift(b)?))))),
     entry("binary_shift_right", 2, 2, |args| Ok(bits("binary_shift_right", args, |a, b| Some(a.wrapping_shr(shift(b)?))))),
     entry("binary_not", 1, 1, |args| Ok(map1::<Long, i64>("binary_not", "", TypeName::Long, args.long(0), |a| Some(!a)))),
-    entry("bitset_count_ones", 1, 1, |args| Ok(map1::<Long, i64>("ones", "", TypeName::Long, args.long(0), |a| Some(i64::from(a.count_ones()))))),
+    entry("bitset_count_ones", 1, 1, |args| {
+        Ok(map1::<Long, i64>("ones", "", TypeName::Long, args.long(0), |a| Some(i64::from(a.count_ones()))))
+    }),
     entry("not", 1, 1, not),
     entry("new_guid", 0, 0, |_| Ok(guids())),
 ];

@@ -1,7 +1,7 @@
 //! Functions of IP addresses.
 
-use super::super::value::Value;
 use super::super::json;
+use super::super::value::Value;
 use super::arrays::constant_texts;
 use super::cells::{Long, Text, map1, map2};
 use super::{Args, Entry, MANY, Outcome, entry};
@@ -17,11 +17,17 @@ pub(super) const FUNCTIONS: &[Entry] = &[
     entry("ipv4_is_match", 2, 3, |args| compare(args, |order| order == 0)),
     entry("ipv6_is_match", 2, 3, v6_match),
     entry("ipv4_compare", 2, 3, compare_v4),
-    entry("parse_ipv4", 1, 1, |args| Ok(map1::<Text, i64>("parse_ipv4", "", TypeName::Long, args.text(0), |text| v4(text).map(|net| i64::from(net.address))))),
+    entry("parse_ipv4", 1, 1, |args| {
+        Ok(map1::<Text, i64>("parse_ipv4", "", TypeName::Long, args.text(0), |text| v4(text).map(|net| i64::from(net.address))))
+    }),
     entry("parse_ipv4_mask", 2, 2, parse_mask),
-    entry("parse_ipv6", 1, 1, |args| Ok(map1::<Text, String>("parse_ipv6", "", TypeName::String, args.text(0), |text| v6(text).map(|net| full(net.0))))),
+    entry("parse_ipv6", 1, 1, |args| {
+        Ok(map1::<Text, String>("parse_ipv6", "", TypeName::String, args.text(0), |text| v6(text).map(|net| full(net.0))))
+    }),
     entry("format_ipv4", 1, 2, format_v4),
-    entry("ipv4_netmask_suffix", 1, 1, |args| Ok(map1::<Text, i64>("suffix", "", TypeName::Long, args.text(0), |text| v4(text).map(|net| i64::from(net.bits))))),
+    entry("ipv4_netmask_suffix", 1, 1, |args| {
+        Ok(map1::<Text, i64>("suffix", "", TypeName::Long, args.text(0), |text| v4(text).map(|net| i64::from(net.bits))))
+    }),
     entry("has_ipv4", 2, 2, has_v4),
     entry("has_any_ipv4", 2, MANY, has_any_v4),
     entry("geo_info_from_ip_address", 1, 1, |_| Ok(Value::null(TypeName::Dynamic))),
@@ -73,7 +79,9 @@ fn v6_in_range(text: &str, range: &str) -> Option<bool> {
 }
 
 fn is_private(args: &Args) -> Outcome {
-    Ok(map1::<Text, bool>("ipv4_is_private", "", TypeName::Bool, args.text(0), |text| v4(text).map(|net| Ipv4Addr::from(net.address).is_private())))
+    Ok(map1::<Text, bool>("ipv4_is_private", "", TypeName::Bool, args.text(0), |text| {
+        v4(text).map(|net| Ipv4Addr::from(net.address).is_private())
+    }))
 }
 
 fn in_range(name: &'static str, args: &Args, body: fn(&str, &str) -> Option<bool>) -> Value {
@@ -144,7 +152,8 @@ fn format_v4(args: &Args) -> Outcome {
 
 fn holds(text: &str, ip: &str) -> bool {
     let edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '.');
-    v4(ip).is_some() && text.match_indices(ip).any(|(at, _)| edge(text[..at].chars().next_back()) && edge(text[at + ip.len()..].chars().next()))
+    v4(ip).is_some()
+        && text.match_indices(ip).any(|(at, _)| edge(text[..at].chars().next_back()) && edge(text[at + ip.len()..].chars().next()))
 }
 
 fn has_v4(args: &Args) -> Outcome {

@@ -5,11 +5,8 @@ use super::cells::{Made, Text, map1};
 use super::{Args, Entry, Outcome, entry};
 use crate::kql::ast::TypeName;
 
-pub(super) const FUNCTIONS: &[Entry] = &[
-    entry("parse_path", 1, 1, parse_path),
-    entry("parse_version", 1, 1, parse_version),
-    entry("parse_csv", 1, 1, parse_csv),
-];
+pub(super) const FUNCTIONS: &[Entry] =
+    &[entry("parse_path", 1, 1, parse_path), entry("parse_version", 1, 1, parse_version), entry("parse_csv", 1, 1, parse_csv)];
 
 fn parse_path(args: &Args) -> Outcome {
     Ok(map1::<Text, Made>("parse_path", "", TypeName::Dynamic, args.text(0), |text| Some(Made(path_bag(text)))))
@@ -44,7 +41,9 @@ fn alternate_stream(path: &str) -> (&str, &str) {
 }
 
 fn parse_version(args: &Args) -> Outcome {
-    Ok(map1::<Text, Made>("parse_version", "", TypeName::Decimal, args.text(0), |text| version(text).map(|number| Made(number.to_string()))))
+    Ok(map1::<Text, Made>("parse_version", "", TypeName::Decimal, args.text(0), |text| {
+        version(text).map(|number| Made(number.to_string()))
+    }))
 }
 
 /// Up to four numbers of at most eight digits, each weighing 10^8 of the next.

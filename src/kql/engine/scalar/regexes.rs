@@ -106,7 +106,9 @@ fn one_match(captures: &Captures<'_>, groups: &[usize]) -> String {
 fn replace(value: Value, pattern: &str, rewritten: &str) -> Outcome {
     let regex = compile(pattern)?;
     let template = template(rewritten);
-    Ok(rewrite("replace_regex", format!("{pattern}\0{rewritten}"), value, move |text, out| out.push_str(&regex.replace_all(text, &template))))
+    Ok(rewrite("replace_regex", format!("{pattern}\0{rewritten}"), value, move |text, out| {
+        out.push_str(&regex.replace_all(text, &template))
+    }))
 }
 
 /// RE2 writes groups as `\1`; the crate as `${1}`.
@@ -130,7 +132,13 @@ fn template(rewritten: &str) -> String {
 fn trim(args: &Args, start: bool, end: bool) -> Outcome {
     let pattern = args.constant_text(0)?;
     let (head, tail) = (compile(&format!("^(?:{pattern})"))?, compile(&format!("(?:{pattern})$"))?);
-    let name = if start && end { "trim" } else if start { "trim_start" } else { "trim_end" };
+    let name = if start && end {
+        "trim"
+    } else if start {
+        "trim_start"
+    } else {
+        "trim_end"
+    };
     Ok(rewrite(name, pattern, args.text(1), move |text, out| {
         let mut rest = text;
         if start {

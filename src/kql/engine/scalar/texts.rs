@@ -180,17 +180,27 @@ fn pieces<'a>(text: &'a str, delimiter: &'a str) -> Box<dyn Iterator<Item = &'a 
 }
 
 fn replace(args: &Args) -> Outcome {
-    Ok(map3::<Text, Text, Text, String>("replace_string", "", TypeName::String, (args.text(0), args.text(1), args.text(2)), |text, from, to| {
-        Some(if from.is_empty() { text.to_owned() } else { text.replace(from, to) })
-    }))
+    Ok(map3::<Text, Text, Text, String>(
+        "replace_string",
+        "",
+        TypeName::String,
+        (args.text(0), args.text(1), args.text(2)),
+        |text, from, to| Some(if from.is_empty() { text.to_owned() } else { text.replace(from, to) }),
+    ))
 }
 
 fn replace_many(args: &Args) -> Outcome {
     let list = |json: &str| json::elements(json).map(|items| items.map(|item| json::text(item).into_owned()).collect::<Vec<_>>());
-    Ok(map3::<Text, Json, Json, String>("replace_strings", "", TypeName::String, (args.text(0), args.json(1), args.json(2)), move |text, from, to| {
-        let (from, to) = (list(from)?, list(to)?);
-        Some(from.iter().zip(&to).fold(text.to_owned(), |text, (from, to)| text.replace(from.as_str(), to)))
-    }))
+    Ok(map3::<Text, Json, Json, String>(
+        "replace_strings",
+        "",
+        TypeName::String,
+        (args.text(0), args.json(1), args.json(2)),
+        move |text, from, to| {
+            let (from, to) = (list(from)?, list(to)?);
+            Some(from.iter().zip(&to).fold(text.to_owned(), |text, (from, to)| text.replace(from.as_str(), to)))
+        },
+    ))
 }
 
 fn reverse(args: &Args) -> Outcome {

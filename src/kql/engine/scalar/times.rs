@@ -123,15 +123,28 @@ fn unix(args: &Args, length: i64) -> Outcome {
             numbers::to_i64(number * numbers::to_f64(length)).map(Instant)
         }));
     }
-    Ok(map1::<Long, Instant>(NAME, length.to_string(), TypeName::Datetime, args.long(0), move |number| number.checked_mul(length).map(Instant)))
+    Ok(map1::<Long, Instant>(NAME, length.to_string(), TypeName::Datetime, args.long(0), move |number| {
+        number.checked_mul(length).map(Instant)
+    }))
 }
 
 fn make_datetime(args: &Args) -> Outcome {
     if args.len() == 1 {
         return Ok(convert(args.get(0), TypeName::Datetime));
     }
-    let text = |index: usize, width: usize| padded(if index < args.len() { args.long(index) } else { Value::long(i64::from(index < 3)) }, width);
-    let parts = vec![text(0, 4), Value::text("-"), text(1, 2), Value::text("-"), text(2, 2), Value::text(" "), text(3, 2), Value::text(":"), text(4, 2)];
+    let text =
+        |index: usize, width: usize| padded(if index < args.len() { args.long(index) } else { Value::long(i64::from(index < 3)) }, width);
+    let parts = vec![
+        text(0, 4),
+        Value::text("-"),
+        text(1, 2),
+        Value::text("-"),
+        text(2, 2),
+        Value::text(" "),
+        text(3, 2),
+        Value::text(":"),
+        text(4, 2),
+    ];
     let clock = super::texts::concat(parts, "");
     let start = convert(clock, TypeName::Datetime);
     let seconds = if args.len() > 5 { args.real(5) } else { Value::real(0.0) };
@@ -163,13 +176,17 @@ fn make_timespan(args: &Args) -> Outcome {
 
 fn format_datetime(args: &Args) -> Outcome {
     let format = args.constant_text(1)?;
-    Ok(map1::<Time, String>("format_datetime", format.clone(), TypeName::String, args.time(0), move |nanos| Some(formatted(nanos, &format, true))))
+    Ok(map1::<Time, String>("format_datetime", format.clone(), TypeName::String, args.time(0), move |nanos| {
+        Some(formatted(nanos, &format, true))
+    }))
 }
 
 fn format_timespan(args: &Args) -> Outcome {
     let format = args.constant_text(1)?;
     let value = convert(args.get(0), TypeName::Timespan);
-    Ok(map1::<Span, String>("format_timespan", format.clone(), TypeName::String, value, move |nanos| Some(formatted(nanos, &format, false))))
+    Ok(map1::<Span, String>("format_timespan", format.clone(), TypeName::String, value, move |nanos| {
+        Some(formatted(nanos, &format, false))
+    }))
 }
 
 /// Writes a moment by a format of runs of letters; other characters stand for themselves.
@@ -217,7 +234,9 @@ fn fraction(nanos: i64, digits: usize, trimmed: bool) -> String {
 }
 
 fn zoned(name: &'static str, args: &Args, body: fn(i64, &str) -> Option<i64>) -> Value {
-    map2::<Time, Text, Instant>(name, "", TypeName::Datetime, (args.time(0), args.text(1)), move |nanos, zone| body(nanos, zone).map(Instant))
+    map2::<Time, Text, Instant>(name, "", TypeName::Datetime, (args.time(0), args.text(1)), move |nanos, zone| {
+        body(nanos, zone).map(Instant)
+    })
 }
 
 fn to_local(nanos: i64, zone: &str) -> Option<i64> {
@@ -236,7 +255,9 @@ fn to_utc(nanos: i64, zone: &str) -> Option<i64> {
 pub(crate) fn bin(value: Value, size: Value) -> Outcome {
     match (value.kind, size.kind) {
         (TypeName::Datetime, TypeName::Timespan) => {
-            Ok(map2::<Time, Span, Instant>("bin", "time", TypeName::Datetime, (value, size), |nanos, size| floor_time(nanos, size).map(Instant)))
+            Ok(map2::<Time, Span, Instant>("bin", "time", TypeName::Datetime, (value, size), |nanos, size| {
+                floor_time(nanos, size).map(Instant)
+            }))
         }
         (TypeName::Timespan, TypeName::Timespan) => {
             Ok(map2::<Span, Span, Nanos>("bin", "span", TypeName::Timespan, (value, size), |nanos, size| floor(nanos, size).map(Nanos)))
@@ -252,7 +273,9 @@ pub(crate) fn bin(value: Value, size: Value) -> Outcome {
         (TypeName::Dynamic, TypeName::Timespan) => bin(convert(value, TypeName::Datetime), size),
         _ if value.is_numeric() || value.kind == TypeName::Dynamic => {
             let pair = (super::convert::to_real(value), super::convert::to_real(size));
-            Ok(map2::<Real, Real, f64>("bin", "real", TypeName::Real, pair, |value, size| (size != 0.0).then(|| (value / size).floor() * size)))
+            Ok(map2::<Real, Real, f64>("bin", "real", TypeName::Real, pair, |value, size| {
+                (size != 0.0).then(|| (value / size).floor() * size)
+            }))
         }
         (kind, _) => Err(format!("cannot bin a {}", super::super::types::type_name(kind))),
     }
@@ -271,7 +294,9 @@ fn floor_time(nanos: i64, size: i64) -> Option<i64> {
 /// `bin_at`: bins that begin at a fixed point.
 pub(crate) fn bin_at(value: Value, size: Value, fixed: Value) -> Outcome {
     if value.kind == TypeName::Datetime {
-        let (Some(size), Some(fixed)) = (size.as_i64(), fixed.as_i64()) else { return Err("bin size and fixed point must be constants".to_owned()) };
+        let (Some(size), Some(fixed)) = (size.as_i64(), fixed.as_i64()) else {
+            return Err("bin size and fixed point must be constants".to_owned());
+        };
         return Ok(map1::<Time, Instant>("bin_at", format!("{size} {fixed}"), TypeName::Datetime, value, move |nanos| {
             floor(nanos.checked_sub(fixed)?, size)?.checked_add(fixed).map(Instant)
         }));
@@ -281,7 +306,6 @@ pub(crate) fn bin_at(value: Value, size: Value, fixed: Value) -> Outcome {
         (size > 0.0).then(|| ((value - fixed) / size).floor() * size + fixed)
     }))
 }
-
 
 #[cfg(test)]
 mod tests {
