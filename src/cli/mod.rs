@@ -137,8 +137,11 @@ pub struct TokenArgs {
     #[arg(long, value_enum, default_value_t)]
     pub print: TokenForm,
     /// Print the decoded claims instead: audience, app, tenant, roles, expiry
-    #[arg(long)]
+    #[arg(long, conflicts_with = "print")]
     pub claims: bool,
+    /// Fail unless the token is good for at least so long
+    #[arg(long, value_name = "DUR")]
+    pub min_valid: Option<String>,
 }
 
 /// What a token may be asked for.

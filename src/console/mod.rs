@@ -5,6 +5,7 @@ mod failure;
 mod log;
 mod outcome;
 mod progress;
+mod prompt;
 mod text;
 
 pub use failure::report;

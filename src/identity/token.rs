@@ -1,7 +1,7 @@
 //! A token, and the place where the current one of a resource is kept.
 
 use crate::{
-    error::{Error, Kind},
+    error::Error,
     secret::{Secret, SecretBytes},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -92,7 +92,7 @@ fn bearer() -> String {
 #[derive(Default)]
 pub(super) struct Slot {
     token: Option<Token>,
-    failure: Option<(Instant, Failure)>,
+    failure: Option<(Instant, Error)>,
 }
 
 impl Slot {
@@ -114,32 +114,13 @@ impl Slot {
     }
 
     pub(super) fn fail(&mut self, error: Error) -> Error {
-        self.failure = Some((Instant::now(), Failure::of(&error)));
+        self.failure = Some((Instant::now(), error.again()));
         error
     }
 
     pub(super) fn recent_failure(&self) -> Option<Error> {
         let (when, failure) = self.failure.as_ref()?;
-        (when.elapsed() < QUIET).then(|| failure.clone().into_error())
-    }
-}
-
-/// What is kept of an error, to give it to those who waited.
-#[derive(Clone)]
-pub(super) struct Failure {
-    kind: Kind,
-    code: String,
-    message: String,
-    hints: Vec<String>,
-}
-
-impl Failure {
-    fn of(error: &Error) -> Self {
-        Self { kind: error.kind(), code: error.code(), message: error.message().to_owned(), hints: error.hints().to_vec() }
-    }
-
-    pub(super) fn into_error(self) -> Error {
-        self.hints.into_iter().fold(Error::new(self.kind, self.message).with_code(self.code), Error::hint)
+        (when.elapsed() < QUIET).then(|| failure.again())
     }
 }
 

@@ -11,6 +11,7 @@ use crate::kql::reading::{How, Reading, TableRead};
 use crate::kql::tables::{self, SENTINEL_TIME};
 use crate::time::{Window, rfc3339};
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 
 /// One of `of` parts that the rows are cut into by a hash of all they hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,25 +53,21 @@ fn cut(text: &str, query: &Query, reading: &Reading, cut: Cut) -> Result<String>
     let start = first_reading_statement(query).ok_or_else(|| {
         Error::new(Kind::Query, "the query returns nothing").hint("end it with an expression, such as the name of a table")
     })?;
-    let mut prelude = String::new();
+    let mut lets: BTreeMap<&str, String> = BTreeMap::new();
     let mut edits = Vec::new();
-    let mut named: Vec<&str> = Vec::new();
     for read in &reading.tables {
         match read.how {
             How::Name | How::Call => {
                 let Some(condition) = condition(read, reading, cut) else { continue };
                 let name = stand_in(&read.name, reading);
-                if !named.contains(&read.name.as_str()) {
-                    prelude.push_str(&format!("let {} = {} | where {condition}; ", quoted(&name), quoted(&read.name)));
-                    named.push(&read.name);
-                }
+                lets.insert(&read.name, format!("let {} = {} | where {condition}; ", quoted(&name), quoted(&read.name)));
                 edits.extend(renamed(read, &name));
             }
             How::Wildcard => edits.extend(wildcard(read, cut)),
             How::Qualified | How::FixedWildcard => {}
         }
     }
-    edits.push(Edit { span: Span { start, end: start }, text: prelude });
+    edits.push(Edit { span: Span { start, end: start }, text: lets.into_values().collect() });
     Ok(apply(text, edits))
 }
 

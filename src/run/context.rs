@@ -88,9 +88,11 @@ impl Context {
         self.command_line.clone()
     }
 
-    /// Resolves the settings: which tenants, with what credential, in which cloud.
+    /// Resolves the settings: which tenants, with what credential, in which cloud; asks for passwords that only a person knows.
     pub(super) fn settings(&self) -> Result<Settings> {
-        settings::resolve(&self.global, &self.env, Path::new(""))
+        let mut settings = settings::resolve(&self.global, &self.env, Path::new(""))?;
+        super::passwords::ask(&mut settings, self.console)?;
+        Ok(settings)
     }
 
     pub(super) fn case_dir(&self) -> Result<PathBuf> {

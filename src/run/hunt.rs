@@ -1,7 +1,7 @@
 //! `hunt`: queries × tenants, each a job; what comes of them as words, summary and exit code.
 
 use super::{
-    Context, explain,
+    Context, allowed, explain,
     parameters::{Missing, Values},
     queries,
     queries::Given,
@@ -10,7 +10,7 @@ use super::{
     witness::OfJob,
 };
 use crate::{
-    api::hunting::{self, Answer, Api, DEADLINE, Request, Rows},
+    api::hunting::{self, Answer, Api, Request, Rows},
     cli::{ApiChoice, HuntArgs, Slice},
     collect::{
         Effort, HuntJob, Hunter, Observer, Question, SliceMode, Subject, Waiting, hunt, report,
@@ -155,7 +155,7 @@ fn ended(status: report::RunStatus, exit: u8, error: Option<&Error>) -> Event {
 }
 
 async fn run_jobs(run: &Run<'_>) -> Result<Vec<Job>> {
-    let mut tenants = wire::connect(run.settings, run.wires).await;
+    let mut tenants = wire::connect(run.settings, run.wires, |profile| allowed::hunting(profile, run.plan.api)).await;
     if tenants.len() == 1 && tenants.iter().all(|tenant| tenant.reached.is_err()) {
         return tenants.pop().map_or_else(|| Ok(Vec::new()), |tenant| tenant.reached.map(|_| Vec::new()));
     }
@@ -183,12 +183,9 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn say_what_to_know(&self, tenants: &[Connected]) {
-        if let Some(skew) = self.wires.skew.seconds().filter(|skew| skew.abs() >= WORTH_SAYING) {
-            let side = if skew > 0.0 { "ahead of" } else { "behind" };
-            self.context.console.warn(&format!("this machine's clock is {:.0} s {side} the services'", skew.abs()));
-        }
-        for warning in tenants.iter().filter_map(|tenant| tenant.reached.as_ref().ok()).flat_map(|tenant| &tenant.warnings) {
-            self.context.console.warn(warning);
+        let reached = tenants.iter().filter_map(|tenant| tenant.reached.as_ref().ok());
+        for warning in wire::warnings(self.wires, reached) {
+            self.context.console.warn(&warning);
         }
     }
 
@@ -235,7 +232,7 @@ impl Run<'_> {
                 lane,
                 query: String::new(),
                 timespan: None,
-                deadline: DEADLINE,
+                deadline: quota.timeout,
                 gateway_tries: None,
             },
             text: query.text.clone(),
@@ -293,13 +290,10 @@ impl Run<'_> {
     /// Chooses the API: what was asked for, else the first of Graph, XDR and MDE whose token may hunt. Where none may, Graph's
     /// refusal is the one to show.
     async fn choose(&self, tenant: &Tenant, subject: &Subject) -> Api {
-        match self.plan.api {
-            ApiChoice::Graph => return Api::Graph,
-            ApiChoice::Xdr => return Api::Xdr,
-            ApiChoice::Mde => return Api::Mde,
-            ApiChoice::Auto => {}
+        if let [only] = allowed::meant(self.plan.api) {
+            return *only;
         }
-        for api in [Api::Graph, Api::Xdr, Api::Mde] {
+        for api in allowed::HUNTERS {
             let tables = api != Api::Mde || subject.is_of_mde();
             if tables && tenant.may_hunt(api).await {
                 return api;
@@ -334,9 +328,6 @@ impl Run<'_> {
         }
     }
 }
-
-/// Seconds of skew that a person should know of.
-const WORTH_SAYING: f64 = 5.0;
 
 fn sha256(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {

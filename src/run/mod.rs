@@ -1,5 +1,6 @@
 //! The one place where all rooms meet: from the words typed to the exit code.
 
+mod allowed;
 mod case;
 mod context;
 mod explain;
@@ -10,6 +11,8 @@ mod lab;
 mod names;
 mod pack;
 mod parameters;
+mod passwords;
+mod proof;
 mod queries;
 mod shell;
 mod signals;

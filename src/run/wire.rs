@@ -1,20 +1,18 @@
-//! From settings to things that work: the HTTP client, the vault and its login, the application's identity in each tenant, lanes.
+//! From settings to things that work: the HTTP client, the application's identity in each tenant, lanes.
 
 use super::{
-    Context,
+    Context, allowed,
+    proof::{self, Ready},
     witness::{Journalling, Logging, Skew},
 };
 use crate::{
     api::hunting::Api,
     error::{Error, Kind, Result},
-    identity::{App, AppOptions, Authority, Claims, Entra, EntraOptions, KeyPair, LocalSigner, Marks, Proof, Signer, VaultSigner, claims},
+    identity::{App, AppOptions, Claims, Directory, Entra, EntraOptions, claims},
     journal::Journal,
-    secret::Secret,
-    settings::{self, Assertion, Credential, Profile, Quota, SecretSource, Settings, Sign, VaultLogin, read_bytes},
+    settings::{self, Profile, Quota, Settings},
     transport::{Authorize, HttpOptions, Limits, Pace, Transport, Witness, client},
-    vault::{Address, Login, Object, Session, Vault, VaultOptions},
 };
-use jiff::Timestamp;
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex, PoisonError},
@@ -25,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct Wires {
     pub(super) client: reqwest::Client,
     pub(super) witness: Arc<dyn Witness>,
+    /// The token service, and what is known of its clock: one for all tenants.
+    pub(super) entra: Entra,
     pub(super) skew: Skew,
     pace: Arc<Pace>,
     cancel: CancellationToken,
@@ -50,6 +50,12 @@ pub(super) struct Connected {
     pub(super) reached: Result<Tenant>,
 }
 
+impl Connected {
+    fn failed(named: &str, profile: &Profile, error: Error) -> Self {
+        Self { named: named.to_owned(), profile: profile.name.clone(), reached: Err(error) }
+    }
+}
+
 impl Wires {
     /// Prepares what all tenants share; every exchange goes to the journal.
     pub(super) fn new(context: &Context, settings: &Settings, journal: Arc<Journal>) -> Result<Self> {
@@ -58,10 +64,19 @@ impl Wires {
         Self::with(context, settings, witness, skew)
     }
 
+    /// The same for commands without a case: every exchange goes to the log.
+    pub(super) fn without_case(context: &Context, settings: &Settings) -> Result<Self> {
+        let logging = Logging::default();
+        let skew = logging.skew.clone();
+        Self::with(context, settings, Arc::new(logging), skew)
+    }
+
     fn with(context: &Context, settings: &Settings, witness: Arc<dyn Witness>, skew: Skew) -> Result<Self> {
         let options = HttpOptions { ca_pem: settings.ca_pem.clone(), resolve: settings.resolve.clone(), ..HttpOptions::default() };
         let pace = Arc::new(Pace::new(Limits::default()));
-        Ok(Self { client: client(&options)?, witness, skew, pace, cancel: context.cancel(), lanes: Mutex::default() })
+        let client = client(&options)?;
+        let entra = Entra::new(EntraOptions::new(client.clone(), Arc::clone(&witness)));
+        Ok(Self { client, witness, entra, skew, pace, cancel: context.cancel(), lanes: Mutex::default() })
     }
 
     /// Returns the lane of a tenant's hunting API, with its limits: of the flag and the quota the smaller holds.
@@ -83,7 +98,11 @@ impl Wires {
         Transport::new(self.client.clone(), Arc::clone(&self.pace), witness, self.cancel.clone())
     }
 
-    async fn unless_cancelled<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+    /// Ends work that is waited for when the process is to end.
+    ///
+    /// # Errors
+    /// [`Kind::Interrupted`].
+    pub(super) async fn unless_cancelled<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         tokio::select! {
             outcome = work => outcome,
             () = self.cancel.cancelled() => Err(Error::new(Kind::Interrupted, "interrupted before anything was asked")),
@@ -91,146 +110,97 @@ impl Wires {
     }
 }
 
-/// Connects to all tenants side by side, to the point of having a token.
-pub(super) async fn connect(settings: &Settings, wires: &Wires) -> Vec<Connected> {
-    let pairs = settings.profiles.iter().flat_map(|profile| profile.tenants.iter().map(move |tenant| (profile, tenant)));
-    let all = pairs.map(|(profile, tenant)| async move {
-        let reached = wires.unless_cancelled(reach(wires, profile, tenant)).await;
-        let named = reached.as_ref().map_or_else(|_| tenant.clone(), |reached| reached.id.clone());
+/// What came of a profile: its credential, made ready once, and each of its tenants.
+pub(super) struct Stages {
+    pub(super) ready: Result<Ready>,
+    /// What was typed, and the directory that it is.
+    pub(super) tenants: Vec<(String, Result<Directory>)>,
+}
+
+/// Makes a profile's credential ready and finds its tenants, side by side.
+pub(super) async fn stages(wires: &Wires, profile: &Profile) -> Stages {
+    let authority = proof::authority(profile);
+    let one = |tenant: &String| {
+        let tenant = tenant.clone();
+        let authority = &authority;
+        async move {
+            let found = wires.unless_cancelled(wires.entra.resolve_tenant(authority, &tenant)).await;
+            (tenant, found)
+        }
+    };
+    let tenants = futures::future::join_all(profile.tenants.iter().map(one));
+    let (ready, tenants) = futures::join!(wires.unless_cancelled(proof::ready(wires, profile)), tenants);
+    Stages { ready, tenants }
+}
+
+/// Returns the application in one directory.
+pub(super) fn tenant(wires: &Wires, profile: &Profile, ready: &Ready, directory: &Directory) -> Tenant {
+    let options = AppOptions {
+        entra: wires.entra.clone(),
+        authority: proof::authority(profile),
+        tenant: directory.id.clone(),
+        app_id: profile.app_id.clone(),
+        proof: ready.proof.clone(),
+    };
+    let app = Arc::new(App::new(options));
+    Tenant { id: directory.id.clone(), profile: profile.clone(), app, warnings: ready.warnings.clone() }
+}
+
+/// Connects to all tenants side by side, to the point of having a token. A profile that `refused` names a reason against is not
+/// asked for anything; neither that nor any other failure of one tenant touches another.
+pub(super) async fn connect(settings: &Settings, wires: &Wires, refused: impl Fn(&Profile) -> Result<()>) -> Vec<Connected> {
+    let refused = &refused;
+    let all = settings.profiles.iter().map(|profile| async move {
+        match refused(profile) {
+            Ok(()) => connect_profile(wires, profile).await,
+            Err(error) => profile.tenants.iter().map(|tenant| Connected::failed(tenant, profile, error.again())).collect(),
+        }
+    });
+    futures::future::join_all(all).await.into_iter().flatten().collect()
+}
+
+async fn connect_profile(wires: &Wires, profile: &Profile) -> Vec<Connected> {
+    let Stages { ready, tenants } = stages(wires, profile).await;
+    let ready = &ready;
+    let all = tenants.into_iter().map(|(typed, found)| async move {
+        let named = found.as_ref().map_or_else(|_| typed, |directory| directory.id.clone());
+        let reached = wires.unless_cancelled(reach(wires, profile, ready, found)).await;
         Connected { named, profile: profile.name.clone(), reached }
     });
     futures::future::join_all(all).await
 }
 
-/// Connects to the one tenant of a profile, for commands without a case.
-pub(super) async fn connect_one(context: &Context, settings: &Settings, profile: &Profile) -> Result<Tenant> {
-    let [tenant] = profile.tenants.as_slice() else {
-        return Err(Error::new(Kind::Usage, format!("the profile `{}` has several tenants", profile.name)).hint("choose one with --tenant"));
-    };
-    let logging = Logging::default();
-    let skew = logging.skew.clone();
-    let wires = Wires::with(context, settings, Arc::new(logging), skew)?;
-    wires.unless_cancelled(identify(&wires, profile, tenant)).await
-}
-
 /// Gets as far as a token for the first API that the profile may use: with it, every fault of credential, consent and clock shows
 /// before a job begins.
-async fn reach(wires: &Wires, profile: &Profile, tenant: &str) -> Result<Tenant> {
-    let tenant = identify(wires, profile, tenant).await?;
+async fn reach(wires: &Wires, profile: &Profile, ready: &Result<Ready>, found: Result<Directory>) -> Result<Tenant> {
+    let directory = found?;
+    let ready = ready.as_ref().map_err(Error::again)?;
+    let tenant = tenant(wires, profile, ready, &directory);
     let api = profile.apis.first().copied().unwrap_or(settings::Api::Graph);
     tenant.app.bearer(&profile.cloud.endpoint(api)?.scope).await?;
     Ok(tenant)
 }
 
-async fn identify(wires: &Wires, profile: &Profile, tenant: &str) -> Result<Tenant> {
-    let entra = Entra::new(EntraOptions::new(wires.client.clone(), Arc::clone(&wires.witness)));
-    let marks = profile.cloud.marks.as_ref();
-    let marks = marks.map(|marks| Marks { instance: marks.instance.clone(), graph_host: marks.graph_host.clone() });
-    let authority = Authority { url: profile.cloud.authority.clone(), marks };
-    let directory = entra.resolve_tenant(&authority, tenant).await?;
-    let mut warnings = Vec::new();
-    let proof = proof(wires, profile, &entra, &authority, &mut warnings).await?;
-    let app = App::new(AppOptions { entra, authority, tenant: directory.id.clone(), app_id: profile.app_id.clone(), proof });
-    Ok(Tenant { id: directory.id, profile: profile.clone(), app: Arc::new(app), warnings })
+/// Connects to the one tenant of a profile, for commands without a case; no token is asked for yet.
+pub(super) async fn connect_one(wires: &Wires, profile: &Profile) -> Result<Tenant> {
+    let [_] = profile.tenants.as_slice() else {
+        return Err(Error::new(Kind::Usage, format!("the profile `{}` has several tenants", profile.name)).hint("choose one with --tenant"));
+    };
+    let Stages { ready, mut tenants } = stages(wires, profile).await;
+    let (_, found) = tenants.pop().ok_or_else(|| Error::new(Kind::Usage, "no tenant is named"))?;
+    let directory = found?;
+    Ok(tenant(wires, profile, &ready?, &directory))
 }
 
-/// Makes ready what the application proves itself with: read from a file, a variable or the vault, or left in the vault.
-async fn proof(wires: &Wires, profile: &Profile, entra: &Entra, authority: &Authority, warnings: &mut Vec<String>) -> Result<Proof> {
-    match &profile.credential {
-        Credential::VaultSecret { vault, secret } => {
-            let stored = open_vault(wires, profile, vault, entra, authority)?.secret(&Object::parse(secret)?).await?;
-            warnings.extend(stored.warnings);
-            Ok(Proof::Secret(trimmed(&stored.value)))
-        }
-        Credential::VaultCertificate { vault, certificate, sign, assertion } => {
-            let vault = Arc::new(open_vault(wires, profile, vault, entra, authority)?);
-            let signer = vault_signer(vault, &Object::parse(certificate)?, *sign, warnings).await?;
-            certificate_proof(signer, *assertion, warnings)
-        }
-        Credential::CertificateFile { path, password, assertion } => {
-            let signer = Arc::new(LocalSigner::new(key_pair(path, password.as_ref())?));
-            certificate_proof(signer, *assertion, warnings)
-        }
-        Credential::Secret(source) => Ok(Proof::Secret(source.read()?)),
-        Credential::FederatedTokenFile(path) => {
-            let source = SecretSource::File(path.clone());
-            Ok(Proof::Federated(Arc::new(move || source.read())))
-        }
-        Credential::ManagedIdentity(id) => {
-            let session = Session::new(Login::ManagedIdentity(id.clone()), wires.client.clone(), Arc::clone(&wires.witness))?;
-            Ok(Proof::Machine(session))
+/// Returns what a person should know before anything begins, each thing once: this machine's clock, an end that is near.
+pub(super) fn warnings<'a>(wires: &Wires, tenants: impl IntoIterator<Item = &'a Tenant>) -> Vec<String> {
+    let mut all: Vec<String> = wires.skew.warning().into_iter().collect();
+    for warning in tenants.into_iter().flat_map(|tenant| &tenant.warnings) {
+        if !all.contains(warning) {
+            all.push(warning.clone());
         }
     }
-}
-
-/// A secret may end in one line break, which whoever stored it from a file put there (apis.md 3.3).
-fn trimmed(secret: &Secret) -> Secret {
-    let value = secret.expose();
-    let value = value.strip_suffix('\n').unwrap_or(value);
-    Secret::new(value.strip_suffix('\r').unwrap_or(value))
-}
-
-async fn vault_signer(vault: Arc<Vault>, object: &Object, sign: Sign, warnings: &mut Vec<String>) -> Result<Arc<dyn Signer>> {
-    if sign == Sign::Vault {
-        let public = vault.certificate(object).await?;
-        warnings.extend(public.warnings.clone());
-        return Ok(Arc::new(VaultSigner::new(vault, public)?));
-    }
-    let stored = vault.secret(object).await?;
-    warnings.extend(stored.warnings.clone());
-    Ok(Arc::new(LocalSigner::from_vault(&stored)?))
-}
-
-fn certificate_proof(signer: Arc<dyn Signer>, assertion: Assertion, warnings: &mut Vec<String>) -> Result<Proof> {
-    let now = Timestamp::now();
-    signer.certificate().check_time(now)?;
-    if warnings.is_empty() {
-        warnings.extend(signer.certificate().warning(now));
-    }
-    Ok(Proof::Certificate { signer, rs256: assertion.rs256, send_chain: assertion.send_chain })
-}
-
-fn key_pair(path: &std::path::Path, password: Option<&SecretSource>) -> Result<KeyPair> {
-    let password = password.map(SecretSource::read).transpose()?;
-    let pair = KeyPair::parse(&read_bytes(path)?, password.as_ref());
-    pair.map_err(|error| error.context(format_args!("the certificate file {}", path.display())))
-}
-
-fn open_vault(wires: &Wires, profile: &Profile, vault: &str, entra: &Entra, authority: &Authority) -> Result<Vault> {
-    Vault::open(VaultOptions {
-        client: wires.client.clone(),
-        address: Address::parse(vault, &profile.cloud.vault_suffix)?,
-        login: vault_login(profile, entra, authority)?,
-        witness: Arc::clone(&wires.witness),
-    })
-}
-
-/// The login to the vault is not the application's: the application's secret lies in the vault.
-fn vault_login(profile: &Profile, entra: &Entra, authority: &Authority) -> Result<Login> {
-    Ok(match profile.vault_login()? {
-        VaultLogin::DeveloperTools => Login::DeveloperTools,
-        VaultLogin::ManagedIdentity(id) => Login::ManagedIdentity(id),
-        VaultLogin::WorkloadIdentity { tenant, app_id, token_file } => {
-            Login::WorkloadIdentity { authority: authority.url.clone(), tenant, app_id, token_file }
-        }
-        VaultLogin::Environment { tenant, app_id, credential } => {
-            let proof = environment_proof(&credential)?;
-            let options = AppOptions { entra: entra.clone(), authority: authority.clone(), tenant, app_id, proof };
-            Login::Bearer(Arc::new(App::new(options)))
-        }
-    })
-}
-
-/// The credentials that the `AZURE_*` variables can name.
-fn environment_proof(credential: &Credential) -> Result<Proof> {
-    match credential {
-        Credential::Secret(source) => Ok(Proof::Secret(source.read()?)),
-        Credential::CertificateFile { path, password, assertion } => {
-            let signer = Arc::new(LocalSigner::new(key_pair(path, password.as_ref())?));
-            certificate_proof(signer, *assertion, &mut Vec::new())
-        }
-        other => Err(Error::new(Kind::Usage, format!("the vault's login by environment cannot be a {}", other.words()))),
-    }
+    all
 }
 
 /// The same API as the settings name it.
@@ -246,9 +216,8 @@ impl Tenant {
     /// Says whether the profile may use the API and its token holds the permission to hunt there. A token that cannot be read is
     /// no reason against it: the API has the last word.
     pub(super) async fn may_hunt(&self, api: Api) -> bool {
-        let named = settings_api(api);
-        let Ok(endpoint) = self.profile.cloud.endpoint(named) else { return false };
-        if !self.profile.apis.contains(&named) {
+        let Ok(endpoint) = self.profile.cloud.endpoint(settings_api(api)) else { return false };
+        if allowed::hunting_on(&self.profile, api).is_err() {
             return false;
         }
         match self.claims(&endpoint.scope).await {

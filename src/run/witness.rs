@@ -11,10 +11,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Skew(Arc<Mutex<Option<f64>>>);
 
+/// Seconds of skew that a person should know of.
+const WORTH_SAYING: f64 = 5.0;
+
 impl Skew {
     /// Returns the skew in seconds; none while no answer has told.
     pub(super) fn seconds(&self) -> Option<f64> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says that this machine's clock is wrong, where a person should know.
+    pub(super) fn warning(&self) -> Option<String> {
+        let skew = self.seconds().filter(|skew| skew.abs() >= WORTH_SAYING)?;
+        let side = if skew > 0.0 { "ahead of" } else { "behind" };
+        Some(format!("this machine's clock is {:.0} s {side} the services'", skew.abs()))
     }
 
     fn learn(&self, exchange: &Exchange) {

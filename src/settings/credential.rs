@@ -58,6 +58,7 @@ impl Credential {
             Self::CertificateFile { .. } => "certificate file",
             Self::Secret(SecretSource::Variable { .. }) => "secret from a variable",
             Self::Secret(SecretSource::File(_)) => "secret from a file",
+            Self::Secret(SecretSource::Typed(_)) => "secret typed",
             Self::FederatedTokenFile(_) => "federated token file",
             Self::ManagedIdentity(_) => "managed identity",
         }
@@ -102,6 +103,8 @@ pub enum SecretSource {
     },
     /// A file that only its owner may read.
     File(PathBuf),
+    /// It was typed at the terminal.
+    Typed(Secret),
 }
 
 impl SecretSource {
@@ -121,6 +124,7 @@ impl SecretSource {
                 Err(Error::new(Kind::Credential, message).hint(format!("set {name} in the environment that ircollect runs in")))
             }
             Self::File(path) => read_private(path),
+            Self::Typed(value) => Ok(value.clone()),
         }
     }
 }

@@ -33,33 +33,28 @@ impl<'q> Reader<'q> {
     }
 
     fn piped(&mut self, kind: &'q OperatorKind, input: Class, span: Span) -> Class {
-        match self.one_by_one(kind) {
-            Some(reason) => input.with([reason]),
-            None => self.together(kind, input, span),
+        if is_one_by_one(kind) {
+            let reason = self.values_of(kind);
+            return input.with([reason]);
         }
+        self.together(kind, input, span)
     }
 
-    /// Operators that hand rows on one by one: why their values do not; none for other operators.
-    fn one_by_one(&mut self, kind: &'q OperatorKind) -> Option<Option<Reason>> {
-        Some(match kind {
-            OperatorKind::Where(condition) => self.value(condition),
+    /// Why the values of an operator that hands rows on one by one depend on more than the row.
+    fn values_of(&mut self, kind: &'q OperatorKind) -> Option<Reason> {
+        match kind {
+            OperatorKind::Where(value) | OperatorKind::Parse { value, .. } | OperatorKind::ParseKv { value, .. } => self.value(value),
             OperatorKind::Project(list)
             | OperatorKind::ProjectRename(list)
             | OperatorKind::Extend(list)
             | OperatorKind::Serialize(list) => self.values(list),
-            OperatorKind::ProjectAway(_)
-            | OperatorKind::ProjectKeep(_)
-            | OperatorKind::ProjectReorder(_)
-            | OperatorKind::ProjectSmart(_) => None,
             OperatorKind::Sort(keys) => self.keys(keys),
             OperatorKind::MvExpand { columns, limit, .. } => {
                 let values = self.values(columns.iter().map(|column| &column.value));
                 values.or(self.values(limit))
             }
-            OperatorKind::Parse { value, .. } | OperatorKind::ParseKv { value, .. } => self.value(value),
-            OperatorKind::Render { .. } => None,
-            _ => return None,
-        })
+            _ => None,
+        }
     }
 
     fn keys(&mut self, keys: &'q [OrderBy]) -> Option<Reason> {
@@ -225,4 +220,25 @@ impl<'q> Reader<'q> {
         }
         if name == "project-by-names" { input } else { input.any(&format!("what `{name}` does with the rows cannot be cut"), span) }
     }
+}
+
+/// Whether an operator makes of each row what it makes of it whatever the others are; the order of rows aside.
+fn is_one_by_one(kind: &OperatorKind) -> bool {
+    matches!(
+        kind,
+        OperatorKind::Where(_)
+            | OperatorKind::Project(_)
+            | OperatorKind::ProjectRename(_)
+            | OperatorKind::Extend(_)
+            | OperatorKind::Serialize(_)
+            | OperatorKind::ProjectAway(_)
+            | OperatorKind::ProjectKeep(_)
+            | OperatorKind::ProjectReorder(_)
+            | OperatorKind::ProjectSmart(_)
+            | OperatorKind::Sort(_)
+            | OperatorKind::MvExpand { .. }
+            | OperatorKind::Parse { .. }
+            | OperatorKind::ParseKv { .. }
+            | OperatorKind::Render { .. }
+    )
 }

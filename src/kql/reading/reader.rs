@@ -5,7 +5,7 @@ use super::names::{Bound, Function, Names, Outcome};
 use super::{ClockCall, How, TableRead, is_known_table, last_name};
 use crate::kql::ast::{Expr, ExprKind, InOp, Literal, Name, Operator, Parameter, ParameterKind, Query, Span, Statement};
 use crate::kql::tables;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::LazyLock;
 
 /// Calls of functions that are looked into, all together; beyond, a query is taken to be not row-wise.
@@ -31,6 +31,8 @@ pub(super) struct Reader<'q> {
     pub(super) names: Names<'q>,
     reads: Vec<TableRead>,
     index: HashMap<(String, How), usize>,
+    /// The references and calls already noted; functions are walked more than once.
+    seen: HashSet<Span>,
     pub(super) everything: bool,
     pub(super) clock: Vec<ClockCall>,
     /// Rows are cut by what they hold, whether they have a time column or not.
@@ -225,7 +227,7 @@ impl<'q> Reader<'q> {
             self.reads.push(TableRead { name: name.to_owned(), places: Vec::new(), how, origin, time_column: origin.time_column() });
         }
         let read = self.reads.get_mut(at)?;
-        if !read.places.contains(&span) {
+        if self.seen.insert(span) {
             read.places.push(span);
         }
         read.time_column
@@ -392,8 +394,7 @@ impl<'q> Reader<'q> {
     }
 
     fn note_clock(&mut self, called: &str, arguments: &'q [Expr], span: Span) {
-        let seen = self.clock.iter().any(|call| call.span == span);
-        if matches!(called, "now" | "ago") && !seen && self.names.find(called).is_none() {
+        if matches!(called, "now" | "ago") && self.names.find(called).is_none() && self.seen.insert(span) {
             self.clock.push(ClockCall { backwards: called == "ago", span, argument: arguments.first().map(|argument| argument.span) });
         }
     }

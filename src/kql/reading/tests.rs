@@ -127,10 +127,7 @@ fn tables_without_time_are_cut_by_hash() {
 
 #[test]
 fn functions_that_call_functions_end() {
-    let mut text = "let f0 = (T:(*)) { T | where a == 1 };".to_owned();
-    for i in 1..200 {
-        text.push_str(&format!("let f{i} = (T:(*)) {{ union (f{}(T)), (f{}(T)) }};", i - 1, i - 1));
-    }
-    text.push_str("f199(DeviceEvents)");
+    let functions = (1..200).map(|i| format!("let f{i} = (T:(*)) {{ union (f{}(T)), (f{}(T)) }};", i - 1, i - 1));
+    let text = format!("let f0 = (T:(*)) {{ T | where a == 1 }};{}f199(DeviceEvents)", functions.collect::<String>());
     assert!(!reading(&text).row_wise);
 }

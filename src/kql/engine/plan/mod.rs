@@ -14,6 +14,7 @@ mod operators;
 mod parse;
 pub(crate) mod relation;
 mod rows;
+mod search;
 mod series;
 mod sources;
 pub(crate) mod statements;
