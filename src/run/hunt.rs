@@ -1,7 +1,9 @@
 //! `hunt`: queries × tenants, each a job; what comes of them as words, summary and exit code.
 
 use super::{
-    Context, allowed, explain, queries,
+    Context, allowed, explain,
+    parameters::{Missing, Values},
+    queries,
     queries::Given,
     window,
     wire::{self, Connected, Tenant, Wires},
@@ -55,8 +57,11 @@ impl Plan {
             Slice::Off => SliceMode::Off,
             Slice::Every(length) => SliceMode::Every(*length),
         };
+        let mut queries = queries::read(args)?;
+        let missing = if args.explain { Missing::Shown } else { Missing::Refused };
+        Values::read(&args.param)?.settle(&mut queries, missing)?;
         Ok(Self {
-            queries: queries::read(args)?,
+            queries,
             window: window::settle(args.from.as_deref(), args.to.as_deref(), args.last.as_deref(), context.now)?,
             mode,
             api: args.api,

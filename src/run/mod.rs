@@ -8,6 +8,9 @@ mod hunt;
 mod init;
 #[cfg(feature = "lab")]
 mod lab;
+mod names;
+mod pack;
+mod parameters;
 mod passwords;
 mod proof;
 mod queries;
