@@ -6,6 +6,7 @@ pub mod catalogue;
 mod cutting;
 mod finish;
 mod hunt;
+pub mod pack;
 mod part;
 mod pick_up;
 mod plan;

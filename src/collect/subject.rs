@@ -3,7 +3,13 @@
 use crate::{
     api::hunting::{Answer, Rows},
     error::Result,
-    kql::{self, Reading, ast},
+    kql::{
+        self,
+        ast::{self, Query},
+        bound::{self, Part},
+        reading::{self, Reading},
+        tables,
+    },
     time::Window,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -15,23 +21,20 @@ use super::slices::Bin;
 #[derive(Clone, Debug)]
 pub struct Subject {
     text: String,
-    read: Option<(ast::Query, Reading)>,
+    read: Option<(Query, Reading)>,
 }
 
 impl Subject {
-    /// Reads a query.
-    pub fn new(text: impl Into<String>) -> Self {
-        let text = text.into();
-        let read = kql::parse(&text).ok().map(|query| {
-            let reading = kql::read(&query);
-            (query, reading)
-        });
+    /// Reads a query that is asked over windows that end at `now`. Its own `now()` and `ago()` stop there, so that two runs of one
+    /// window ask the same thing.
+    pub fn new(text: &str, now: Timestamp) -> Self {
+        let Some((query, reading)) = read(text) else { return Self { text: text.to_owned(), read: None } };
+        if !reading.uses_now() {
+            return Self { text: text.to_owned(), read: Some((query, reading)) };
+        }
+        let text = bound::pin_now(text, &reading, now);
+        let read = read(&text);
         Self { text, read }
-    }
-
-    /// Returns the text as its author wrote it.
-    pub fn text(&self) -> &str {
-        &self.text
     }
 
     /// Returns what the query reads; none where it could not be read.
@@ -39,20 +42,21 @@ impl Subject {
         self.read.as_ref().map(|(_, reading)| reading)
     }
 
-    /// Says whether the query's result is the union of its results over slices of time, or why it is not.
+    /// Says whether the query's result can be had in pieces, by time or by hash, or why it cannot.
     ///
     /// # Errors
     /// The reason, in words.
     pub fn cuttable(&self) -> Result<(), String> {
         match &self.read {
             None => Err("the query could not be read here".into()),
-            Some((_, reading)) => reading.row_wise.clone(),
+            Some((_, reading)) if reading.row_wise || reading.hash_wise => Ok(()),
+            Some((_, reading)) => Err(reading.reason.as_ref().map(|reason| reason.with_line(&self.text)).unwrap_or_default()),
         }
     }
 
-    /// Says whether the query can be bounded in time at all.
+    /// Says whether its window can be cut in time.
     pub fn has_time(&self) -> bool {
-        self.reading().is_some_and(|reading| !reading.tables.is_empty() && reading.tables.iter().all(|table| table.time_column.is_some()))
+        self.reading().is_some_and(|reading| reading.row_wise && reading.tables.iter().any(|table| table.time_column.is_some()))
     }
 
     /// Says whether Graph's time span is of use: not where no table that is read has a time column.
@@ -62,53 +66,52 @@ impl Subject {
 
     /// Says whether MDE's API has every table that is read.
     pub fn is_of_mde(&self) -> bool {
-        self.reading().is_some_and(|reading| {
-            reading.tables.iter().all(|table| kql::tables::find(&table.name).is_some_and(kql::tables::TableInfo::in_mde))
-        })
+        self.reading()
+            .is_some_and(|reading| reading.tables.iter().all(|table| tables::find(&table.name).is_some_and(tables::TableInfo::in_mde)))
     }
 
-    /// Returns the text that asks for `window`, and of that for one of `of` parts by the rows' hash.
+    /// Returns the text that asks for `window`, or for one of several parts of its rows by their hash: (index, of how many).
     pub fn piece(&self, window: Window, part: Option<(u32, u32)>) -> String {
-        let Some((query, _)) = &self.read else { return self.text.clone() };
-        let text = match part {
-            None => self.text.clone(),
-            // `hash` and `pack_all` are accepted in hunting (apis.md 4.9).
-            Some((index, of)) => self.with(query, &format!("where hash(tostring(pack_all()), {of}) == {index}")),
+        let Some((query, reading)) = &self.read else { return self.text.clone() };
+        let bounded = match part {
+            None => bound::bound(&self.text, query, reading, window),
+            Some((index, of)) => bound::bound_part(&self.text, query, reading, window, Part { index, of }),
         };
-        bounded(&text, window)
+        bounded.unwrap_or_else(|_| self.text.clone())
     }
 
     /// Returns the text that counts the rows of `window` by bins of `width`; none where it has no time to count by.
     pub fn histogram(&self, window: Window, width: SignedDuration) -> Option<String> {
-        let (query, reading) = self.read.as_ref()?;
-        let column = reading.tables.first()?.time_column.as_deref()?;
+        let column = self.reading()?.tables.iter().find_map(|table| table.time_column)?;
         let ticks = width.as_nanos() / 100;
-        let text = self.with(query, &format!("summarize IrRows = count() by IrBin = bin({column}, {ticks}tick)"));
-        Some(bounded(&text, window))
+        self.counting(&format!("summarize IrRows = count() by IrBin = bin({column}, {ticks}tick)"), window)
     }
 
-    /// Returns the text that counts the rows of `window`.
+    /// Returns the text that counts the rows of `window`; none where the query could not be read.
     pub fn count(&self, window: Window) -> Option<String> {
-        let (query, _) = self.read.as_ref()?;
-        Some(bounded(&self.with(query, "summarize IrRows = count()"), window))
+        self.counting("summarize IrRows = count()", window)
     }
 
-    /// Adds an operator to the query's last expression, before a `render` that ends it.
-    fn with(&self, query: &ast::Query, operator: &str) -> String {
-        let at = end_of_result(query).unwrap_or(self.text.len());
-        let (head, tail) = self.text.split_at(at);
+    /// Adds an operator to the query's last expression, before a `render` that ends it, and bounds the whole.
+    fn counting(&self, operator: &str, window: Window) -> Option<String> {
+        let (query, _) = self.read.as_ref()?;
+        let (head, tail) = self.text.split_at_checked(end_of_result(query)?)?;
         // On a line of its own, or it would be part of a comment.
         let tail = if tail.trim_start().starts_with('|') { String::new() } else { format!("\n{tail}") };
-        format!("{head}\n| {operator}{tail}")
+        let text = format!("{head}\n| {operator}{tail}");
+        let (query, reading) = read(&text)?;
+        bound::bound(&text, &query, &reading, window).ok()
     }
 }
 
-fn bounded(text: &str, window: Window) -> String {
-    kql::bound(text, window).unwrap_or_else(|_| text.to_owned())
+fn read(text: &str) -> Option<(Query, Reading)> {
+    let query = kql::parse(text).ok()?;
+    let reading = reading::read(&query);
+    Some((query, reading))
 }
 
 /// Where the last tabular expression ends, less a `render` at its end.
-fn end_of_result(query: &ast::Query) -> Option<usize> {
+fn end_of_result(query: &Query) -> Option<usize> {
     let last = query.statements.iter().rev().find_map(|statement| match statement {
         ast::Statement::Expression(expression) => Some(expression),
         _ => None,

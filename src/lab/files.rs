@@ -1,6 +1,7 @@
 //! What a lab tells its clients: a configuration, the authority's certificate, and variables for shells.
 
 use super::{
+    Options,
     directory::{COLLECTOR, DOMAIN, HOME, VAULT_AUDIENCE, VAULT_READER, VAULT_SUFFIX},
     vault,
     wire::Service,
@@ -45,7 +46,26 @@ resolve = {{ {names} }}
         xdr = url(Service::Xdr),
         mde = url(Service::Mde),
         names = names.join(", "),
-    )
+    ) + &quotas(world)
+}
+
+/// A tenant whose limits are not the documented ones says so in its configuration.
+fn quotas(world: &World) -> String {
+    let (own, usual) = (&world.options, Options::default());
+    let mut lines = String::new();
+    if own.calls_per_minute != usual.calls_per_minute {
+        let _ = writeln!(lines, "calls_per_minute = {}", own.calls_per_minute);
+    }
+    if own.caps.rows != usual.caps.rows {
+        let _ = writeln!(lines, "rows_per_call = {}", own.caps.rows);
+    }
+    if own.caps.bytes != usual.caps.bytes {
+        let _ = writeln!(lines, "bytes_per_call = {}", own.caps.bytes);
+    }
+    if lines.is_empty() {
+        return lines;
+    }
+    ["graph", "xdr", "mde"].iter().fold(String::new(), |text, api| format!("{text}\n[quotas.{api}]\n{lines}"))
 }
 
 /// The variables that a client of the lab needs: the configuration, and the login to the vault.

@@ -27,11 +27,18 @@ struct Query {
     tables: Vec<String>,
     row_wise: bool,
     reason: Option<String>,
-    parameters: Vec<kql::reading::ParameterInfo>,
+    parameters: Vec<Parameter>,
     windows: Vec<Window>,
     kql: String,
     #[serde(skip)]
     excerpt: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Parameter {
+    name: String,
+    #[serde(rename = "type")]
+    kind: String,
 }
 
 #[derive(Serialize)]
@@ -54,7 +61,7 @@ pub(super) fn run(context: &Context, plan: &Plan) -> Result<u8> {
 }
 
 fn explain(given: &Given, window: Window) -> Query {
-    let subject = Subject::new(&*given.text);
+    let subject = Subject::new(&given.text, window.to);
     let refused = kql::parse(&given.text).err();
     let cuttable = subject.cuttable();
     Query {
@@ -66,10 +73,14 @@ fn explain(given: &Given, window: Window) -> Query {
         tables: subject.reading().map(|reading| reading.tables.iter().map(|table| table.name.clone()).collect()).unwrap_or_default(),
         row_wise: cuttable.is_ok(),
         reason: cuttable.err(),
-        parameters: subject.reading().map(|reading| reading.parameters.clone()).unwrap_or_default(),
+        parameters: subject.reading().map(|reading| reading.parameters.iter().map(parameter).collect()).unwrap_or_default(),
         windows: vec![window],
         kql: subject.piece(window, None),
     }
+}
+
+fn parameter(declared: &kql::reading::QueryParameter) -> Parameter {
+    Parameter { name: declared.name.clone(), kind: format!("{:?}", declared.kind).to_lowercase() }
 }
 
 fn words(query: &Query) -> String {
@@ -86,7 +97,7 @@ fn words(query: &Query) -> String {
     );
     let _ = writeln!(text, "  can be cut  {cut}");
     for parameter in &query.parameters {
-        let _ = writeln!(text, "  parameter   {}", visible(&parameter.to_string()));
+        let _ = writeln!(text, "  parameter   {}", visible(&format!("{}: {}", parameter.name, parameter.kind)));
     }
     for window in &query.windows {
         let _ = writeln!(text, "  window      [{}, {})", rfc3339(window.from), rfc3339(window.to));

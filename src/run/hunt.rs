@@ -8,7 +8,7 @@ use super::{
     witness::OfJob,
 };
 use crate::{
-    api::hunting::{self, Answer, Api, DEADLINE, Request, Rows},
+    api::hunting::{self, Answer, Api, Request, Rows},
     cli::{ApiChoice, HuntArgs, Slice},
     collect::{
         Effort, HuntJob, Hunter, Observer, Question, SliceMode, Subject, Waiting, hunt, report,
@@ -198,7 +198,7 @@ impl Run<'_> {
     }
 
     async fn hunt(&self, tenant: &Tenant, query: &Given) -> Job {
-        let subject = Subject::new(&*query.text);
+        let subject = Subject::new(&query.text, self.plan.window.to);
         let api = self.choose(tenant, &subject).await;
         let failed = |error: &Error| {
             let job = Job::failed(report::JobKind::Hunt, &query.name, self.plan.window, error);
@@ -227,7 +227,7 @@ impl Run<'_> {
                 lane,
                 query: String::new(),
                 timespan: None,
-                deadline: DEADLINE,
+                deadline: quota.timeout,
                 gateway_tries: None,
             },
             text: query.text.clone(),
@@ -242,6 +242,8 @@ impl Run<'_> {
             query_sha256: Some(sha256(&query.text)),
             window: Some(self.plan.window),
         });
+        // A resumed window may end earlier than one pinned now, and with it the query's own clock.
+        let subject = if window == self.plan.window { subject } else { Subject::new(&query.text, window.to) };
         let job = HuntJob {
             job: id,
             file: query.file.clone(),

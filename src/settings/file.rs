@@ -101,6 +101,7 @@ pub(super) struct Quota {
     pub(super) in_flight: Option<u16>,
     pub(super) rows_per_call: Option<u64>,
     pub(super) bytes_per_call: Option<u64>,
+    pub(super) timeout: Option<String>,
 }
 
 impl File {

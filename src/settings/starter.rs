@@ -52,6 +52,8 @@ pub const STARTER: &str = r#"## ircollect.toml: whom to collect from, as which a
 #in_flight = 4
 #rows_per_call = 100000
 #bytes_per_call = 50000000
+## How long a call may take until its answer begins.
+#timeout = "4m"
 "#;
 
 #[cfg(test)]

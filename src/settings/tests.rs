@@ -213,11 +213,13 @@ fn logins_to_the_vault_say_what_they_lack() {
 #[test]
 fn quotas_overlay_the_documented_ones() {
     let place = Place::with(&format!(
-        "[profiles.a]\ntenant = 'a.test'\napp_id = '{APP}1'\ncredential = {{ secret_env = 'IR' }}\n[quotas.graph]\ncalls_per_minute = 10\n"
+        "[profiles.a]\ntenant = 'a.test'\napp_id = '{APP}1'\ncredential = {{ secret_env = 'IR' }}\n[quotas.graph]\ncalls_per_minute = 10\ntimeout = '90s'\n"
     ));
     let quotas = place.resolve(&Global::default(), &[]).unwrap().quotas;
     assert_eq!((quotas.of(Api::Graph).calls_per_minute, quotas.of(Api::Graph).rows_per_call), (10, 100_000));
     assert_eq!(quotas.of(Api::Mde).calls_per_hour, Some(1_500));
+    let seconds = [Api::Graph, Api::Xdr].map(|api| quotas.of(api).timeout.as_secs());
+    assert_eq!(seconds, [90, 240]);
     fs_err::write(place.0.path().join(FILE_NAME), "[quotas.graph]\nin_flight = 0").unwrap();
     let global = Global { tenant: vec!["a.test".into()], app_id: Some(format!("{APP}1")), ..Global::default() };
     let error = place.error(&global, &[("AZURE_CLIENT_SECRET", "x")]);

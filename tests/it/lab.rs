@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what a test cannot do without ends the test")]
 
+mod answers;
 mod bench;
 mod entra;
 mod hunting;

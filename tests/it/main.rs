@@ -10,7 +10,17 @@
 mod bench;
 mod case;
 mod case_death;
+#[cfg(feature = "engine")]
+mod engine;
+#[cfg(feature = "engine")]
+mod engine_corpus;
+#[cfg(feature = "lab")]
+mod examples;
+#[cfg(feature = "lab")]
+mod hunt;
 mod identity;
+mod kql_corpus;
+mod kql_fuzz;
 #[cfg(feature = "lab")]
 mod lab;
 mod layers;

@@ -41,9 +41,9 @@ impl QueryError {
         Self::new(QueryErrorKind::Semantic, format!("{message}. Fix semantic errors in your query."), span)
     }
 
-    /// A syntax error, its message whole.
-    pub(crate) fn syntax(message: impl Into<String>, span: Span) -> Self {
-        Self::new(QueryErrorKind::Syntax, message.into(), span)
+    /// A syntax error, in the service's frame.
+    pub(crate) fn syntax(message: impl fmt::Display, span: Span) -> Self {
+        Self::new(QueryErrorKind::Syntax, format!("A recognition error occurred: {message}."), span)
     }
 
     /// Something that is Kusto but not known here.
@@ -54,6 +54,11 @@ impl QueryError {
     /// A failure while running.
     pub(crate) fn runtime(message: impl Into<String>, span: Span) -> Self {
         Self::new(QueryErrorKind::Runtime, message.into(), span)
+    }
+
+    /// Whether it is about a table that does not exist, which a fuzzy union passes over.
+    pub(crate) fn is_unknown_name(&self) -> bool {
+        self.kind == QueryErrorKind::Semantic && self.message.contains("Failed to resolve table")
     }
 
     /// Fills in line and column from the query text.

@@ -99,6 +99,7 @@ pub fn company(seed: u64, scale: u32, end: Timestamp) -> BTreeMap<String, Table>
 mod tests {
     use super::clock::Clock;
     use super::*;
+    use crate::kql::ast::TypeName;
     use datafusion::arrow::array::{Array, RecordBatch, StringArray, TimestampNanosecondArray};
 
     /// The tables that hunters ask most, by the queries that are published.
@@ -125,8 +126,9 @@ mod tests {
 
     fn texts(table: &Table, column: &str) -> Vec<String> {
         let arrays = table.data.iter().map(|batch| batch.column_by_name(column).unwrap().clone());
-        let text =
-            |array: &dyn Array| array.as_any().downcast_ref::<StringArray>().unwrap().iter().map(|text| text.unwrap().to_owned()).collect();
+        let text = |array: &dyn Array| {
+            array.as_any().downcast_ref::<StringArray>().unwrap().iter().map(|text| text.unwrap_or_default().to_owned()).collect()
+        };
         arrays.flat_map(|array| -> Vec<String> { text(&array) }).collect()
     }
 
@@ -183,6 +185,20 @@ mod tests {
             let table = company.table(name).unwrap();
             let pairs = nanos(&table, "InitiatingProcessCreationTime").into_iter().zip(nanos(&table, "Timestamp"));
             assert!(pairs.into_iter().all(|(start, time)| start.is_none_or(|start| start < time.unwrap())), "{name}");
+        }
+    }
+
+    #[test]
+    fn dynamic_values_are_json() {
+        for (name, table) in company(1, 1, end()) {
+            let dynamic = table.columns.iter().filter(|column| column.kind == TypeName::Dynamic || column.name == "AdditionalFields");
+            for column in dynamic.filter(|_| rows(&table) > 0) {
+                let wrong = texts(&table, &column.name).into_iter().find(|text| {
+                    let json: Result<serde::de::IgnoredAny, _> = serde_json::from_str(text);
+                    !text.is_empty() && json.is_err()
+                });
+                assert_eq!(wrong, None, "{name}.{}", column.name);
+            }
         }
     }
 

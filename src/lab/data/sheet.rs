@@ -8,7 +8,7 @@ use crate::kql::ast::TypeName;
 use crate::kql::engine::{Column, Table, arrow_schema, arrow_type};
 use crate::kql::tables::TableInfo;
 use datafusion::arrow::array::{
-    ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray, StringBuilder,
+    Array, ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray, StringBuilder,
     TimestampNanosecondArray, new_null_array,
 };
 use std::fmt::Write;
@@ -116,7 +116,8 @@ impl<'a, R> Sheet<'a, R> {
         }
     }
 
-    fn set(&mut self, index: usize, array: ArrayRef) {
+    fn set(&mut self, index: usize, mut array: ArrayRef) {
+        array.shrink_to_fit();
         let kind = self.info.columns.get(index).map(|(_, kind)| *kind);
         debug_assert_eq!(Some(array.data_type()), kind.map(arrow_type).as_ref(), "{} column {index}", self.info.name);
         if let Some(place) = self.arrays.get_mut(index) {
@@ -147,16 +148,31 @@ fn blank(kind: TypeName, count: usize) -> ArrayRef {
     }
 }
 
-/// Makes a table of rows, filling batch by batch.
-pub(super) fn table<R>(info: &'static TableInfo, clock: Clock, rows: &[R], fill: impl Fn(&mut Sheet<'_, R>)) -> Table {
+/// Makes a table of rows, filling batch by batch; large tables on all processors.
+pub(super) fn table<R: Sync>(info: &'static TableInfo, clock: Clock, rows: &[R], fill: impl Fn(&mut Sheet<'_, R>) + Sync) -> Table {
     let columns: Vec<Column> = info.columns.iter().map(|(name, kind)| Column::new(*name, *kind)).collect();
-    let batches = rows.chunks(BATCH).filter_map(|chunk| {
+    let batch = |chunk: &&[R]| {
         let mut sheet = Sheet::new(info, chunk, clock);
         fill(&mut sheet);
         sheet.finish(&columns)
-    });
-    let batches = batches.collect();
+    };
+    let batches = shared(&rows.chunks(BATCH).collect::<Vec<_>>(), batch);
     Table::new(columns, info.time_column.map(str::to_owned), batches)
+}
+
+/// Makes something of every item, in their order, the work shared between as many threads as there are processors.
+fn shared<T: Sync, U: Send>(items: &[T], make: impl Fn(&T) -> Option<U> + Sync) -> Vec<U> {
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let share = items.len().div_ceil(workers).max(1);
+    if items.len() < 2 {
+        return items.iter().filter_map(make).collect();
+    }
+    let make = &make;
+    std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            items.chunks(share).map(|part| scope.spawn(move || part.iter().filter_map(make).collect::<Vec<U>>())).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+    })
 }
 
 #[cfg(test)]

@@ -119,14 +119,13 @@ async fn answered(world: &World, service: Service, query: &str, run: &Options) -
 
 /// The place stands in the words where the words are about the text, not about a name in it.
 fn refused(error: &QueryError) -> Refusal {
-    let placed = error.line > 0 && error.kind != QueryErrorKind::Semantic && !error.message.contains("line:position");
-    let place = if placed { format!(" [line:position={}:{}]", error.line, error.column) } else { String::new() };
-    let closing = if error.kind == QueryErrorKind::Syntax && !error.message.contains("Fix syntax") {
-        ". Fix syntax errors in your query."
-    } else {
-        ""
-    };
-    Refusal::bad_request(format!("{}{place}{closing}", error.message.trim_end_matches('.')))
+    let message = error.message.as_str();
+    if error.kind == QueryErrorKind::Semantic || error.line == 0 || message.contains("line:position") {
+        return Refusal::bad_request(message);
+    }
+    let placed = format!("{} [line:position={}:{}]", message.trim_end_matches('.'), error.line, error.column);
+    let syntax = error.kind == QueryErrorKind::Syntax && !message.contains("Fix syntax");
+    Refusal::bad_request(if syntax { format!("{placed}. Fix syntax errors in your query.") } else { placed })
 }
 
 fn check_quota(world: &World, service: Service, claims: &Claims) -> Result<(), Refusal> {

@@ -20,7 +20,10 @@ async fn the_three_apis_give_the_same_rows_in_their_own_form() {
     let bench = &Bench::shared();
     let body = json!({"Query": "DeviceProcessEvents | where FileName =~ 'rclone.exe' | project Timestamp, DeviceName, ReportId | sort by Timestamp asc"});
     let graph = bench.hunt(Service::Graph, &bench.token("ir-collector", GRAPH).await, &body).await.json();
-    assert_eq!(graph["schema"], json!([{"name": "Timestamp", "type": "DateTime"}, {"name": "DeviceName", "type": "String"}, {"name": "ReportId", "type": "Int64"}]));
+    assert_eq!(
+        graph["schema"],
+        json!([{"name": "Timestamp", "type": "DateTime"}, {"name": "DeviceName", "type": "String"}, {"name": "ReportId", "type": "Int64"}])
+    );
     assert!(!results(&graph).is_empty());
     for (service, scope) in [(Service::Xdr, XDR), (Service::Mde, MDE)] {
         let other = bench.hunt(service, &bench.token("ir-collector", scope).await, &body).await.json();
@@ -67,7 +70,10 @@ async fn caps_are_silent_for_rows_and_loud_for_bytes() {
     assert_eq!((capped.status, results(&capped.json()).len()), (200, 100));
     let large = bench.query("DeviceProcessEvents").await;
     assert_eq!(large.status, 400);
-    assert_eq!(large.error().1, "Query execution has exceeded the allowed result size. Optimize your query by limiting the amount of results and try again.");
+    assert_eq!(
+        large.error().1,
+        "Query execution has exceeded the allowed result size. Optimize your query by limiting the amount of results and try again."
+    );
 }
 
 #[tokio::test]

@@ -1,5 +1,9 @@
 //! Runs the binary as a user would: own case folder, own environment, exit code and both outputs captured.
 
+#[cfg(feature = "lab")]
+pub mod site;
+pub mod summary;
+
 use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},

@@ -3,4 +3,5 @@
 pub(crate) mod best;
 pub(crate) mod collect;
 mod function;
+pub(crate) mod series;
 pub(crate) mod spread;

@@ -2,7 +2,7 @@
 
 use super::super::scalar::cells::typed;
 use super::function::aggregation;
-use datafusion::arrow::array::{Array, ArrayRef, Float64Array, ListArray};
+use datafusion::arrow::array::{ArrayRef, Float64Array, ListArray};
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Accumulator, AggregateUDF};

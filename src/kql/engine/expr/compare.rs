@@ -37,6 +37,8 @@ impl<'a> Planner<'a> {
         if op == BinaryOp::MatchesRegex {
             return self.match_regex(left, &right, span);
         }
+        let equality = matches!(op, BinaryOp::Equal | BinaryOp::NotEqual);
+        let (left, right) = if equality { text_and_other(left, right) } else { (left, right) };
         let (left, right) = harmonise(left, right).map_err(|kinds| self.incomparable(kinds, span))?;
         Ok(compare(op, left, right, positive))
     }
@@ -150,6 +152,22 @@ pub(crate) fn harmonise(left: Value, right: Value) -> Result<(Value, Value), (Ty
         _ => Err(kinds),
     }
 }
+
+/// A text may equal a value of any type: a constant is read as the other's type, otherwise both are compared as texts.
+fn text_and_other(left: Value, right: Value) -> Pair {
+    let reads = |text: &Value, other: &Value| text.kind == TypeName::String && other.kind != TypeName::Dynamic && other.kind != text.kind;
+    if reads(&left, &right) && left.literal().is_some() {
+        let kind = right.kind;
+        return (convert(left, kind), right);
+    }
+    if reads(&right, &left) && right.literal().is_some() {
+        let kind = left.kind;
+        return (left, convert(right, kind));
+    }
+    if reads(&left, &right) || reads(&right, &left) { (to_text(left), to_text(right)) } else { (left, right) }
+}
+
+type Pair = (Value, Value);
 
 fn widened(kind: TypeName) -> TypeName {
     if kind == TypeName::Int { TypeName::Long } else { kind }

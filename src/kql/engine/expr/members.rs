@@ -67,10 +67,8 @@ fn spread(value: Value) -> Vec<Value> {
     if value.kind != TypeName::Dynamic {
         return vec![value];
     }
-    match value.as_text().and_then(json::elements) {
-        Some(items) => items.map(Value::dynamic).collect(),
-        None => vec![value],
-    }
+    let items: Option<Vec<Value>> = value.as_text().and_then(json::elements).map(|items| items.map(Value::dynamic).collect());
+    items.unwrap_or_else(|| vec![value])
 }
 
 fn has_term(text: &str, item: &str) -> bool {

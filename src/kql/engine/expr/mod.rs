@@ -21,8 +21,7 @@ use crate::kql::ast::{BinaryOp, Expr, ExprKind, Literal, Name, Span, TypeName};
 use datafusion::scalar::ScalarValue;
 use scope::Scope;
 
-pub(crate) use compare::harmonise;
-pub(crate) use conditions::common_kind;
+pub(crate) use compare::{harmonise, match_text};
 pub(crate) use logic::balanced;
 
 /// Deeper expressions are refused: no one writes them, and every level costs stack in the optimizer.
@@ -85,12 +84,17 @@ impl<'a> Planner<'a> {
 
     /// Sentinel's name of the time column and hunting's answer for each other, where the options say so.
     fn time_alias(&self, name: &str, scope: Scope<'_, 'a>) -> Option<Value> {
-        let other = match name {
-            "TimeGenerated" => "Timestamp",
-            "Timestamp" => "TimeGenerated",
-            _ => return None,
-        };
-        if self.options.time_aliases { scope.column(other) } else { None }
+        scope.column(&self.time_name(name)?)
+    }
+
+    /// The other name of a time column, also of the `TimeGenerated1` that a join makes.
+    pub(crate) fn time_name(&self, name: &str) -> Option<String> {
+        if !self.options.time_aliases {
+            return None;
+        }
+        let swapped = name.strip_prefix("TimeGenerated").map(|rest| ("Timestamp", rest));
+        let (other, rest) = swapped.or_else(|| name.strip_prefix("Timestamp").map(|rest| ("TimeGenerated", rest)))?;
+        rest.bytes().all(|byte| byte.is_ascii_digit()).then(|| format!("{other}{rest}"))
     }
 
     pub(crate) fn unknown_name(&self, name: &Name) -> QueryError {

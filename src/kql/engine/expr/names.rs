@@ -28,6 +28,8 @@ const AFTER_FIRST: &[&str] = &[
     "bin_at",
     "startofday",
     "bin_auto",
+    "format_datetime",
+    "format_timespan",
     "take_any",
     "take_anyif",
     "binary_all_or",
@@ -67,6 +69,9 @@ fn call_name(function: &str, arguments: &[Expr]) -> Option<String> {
     }
     if matches!(function, "strlen" | "string_size") {
         return Some(format!("{function}_{}", suggested(first?)?));
+    }
+    if function == "gettype" {
+        return Some(format!("type_{}", suggested(first?)?));
     }
     let prefix = aggregate_prefix(function)?;
     let base = first.and_then(suggested).unwrap_or_default();

@@ -362,7 +362,7 @@ pub(super) fn or_empty(value: Value) -> Value {
 }
 
 /// A column of a chosen row.
-fn field(row: Value, index: usize, kind: TypeName) -> Value {
+pub(super) fn field(row: Value, index: usize, kind: TypeName) -> Value {
     let expr = raw_call("field", format!("{index} {kind:?}"), arrow_type(kind), vec![row], move |arrays, _| {
         let found = typed::<StructArray>(&arrays[0])?.column(index).clone();
         if kind == TypeName::String && found.null_count() > 0 {

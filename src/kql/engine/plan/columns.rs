@@ -144,11 +144,7 @@ impl<'a> Planner<'a> {
 
     /// A column by its name, Sentinel's and hunting's time columns for each other where the options say so.
     pub(super) fn existing<'r>(&self, name: &Name, relation: &'r Relation) -> Result<&'r Slot, QueryError> {
-        let other = match name.text.as_str() {
-            "TimeGenerated" if self.options.time_aliases => relation.slot("Timestamp"),
-            "Timestamp" if self.options.time_aliases => relation.slot("TimeGenerated"),
-            _ => None,
-        };
+        let other = self.time_name(&name.text).and_then(|other| relation.slot(&other));
         relation.slot(&name.text).or(other).ok_or_else(|| self.unknown_name(name))
     }
 

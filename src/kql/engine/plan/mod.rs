@@ -6,12 +6,20 @@
 pub(crate) mod aggregates;
 mod columns;
 pub(crate) mod env;
+mod evaluate;
+mod expand;
+mod external;
+mod join;
 mod operators;
+mod parse;
 pub(crate) mod relation;
 mod rows;
+mod search;
+mod series;
 mod sources;
 pub(crate) mod statements;
 mod summarize;
+mod union;
 
 use super::Options;
 use super::error::QueryError;

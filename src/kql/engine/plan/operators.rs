@@ -32,11 +32,11 @@ impl<'a> Planner<'a> {
             (relation, OperatorKind::Union { properties, tables }) => self.union(relation, properties, tables, span, env),
             (None, OperatorKind::Range { name, from, to, step }) => self.range(name, [from, to, step], span, env),
             (None, OperatorKind::Print(values)) => self.print(values, span, env),
-            (None, OperatorKind::Find { properties, tables, predicate, project }) => {
-                self.find(properties, tables, (predicate, project), span, env)
-            }
             (relation, OperatorKind::Search { properties, tables, predicate }) => {
                 self.search(relation, properties, tables, predicate, span, env)
+            }
+            (_, OperatorKind::Find { properties, tables, predicate, project }) => {
+                self.find(properties, tables, (predicate, project), span, env)
             }
             (Some(relation), kind) => self.over(relation, kind, span, env),
             (None, _) => Err(self.semantic("A table is expected before this operator", span)),

@@ -249,9 +249,11 @@ impl<'a> Planner<'a> {
         self.rows_of(&columns, cells, span)
     }
 
-    /// A column of nulls.
-    pub(crate) fn null_of(kind: TypeName) -> PlanExpr {
-        Value::null(kind).expr
+    /// A scalar as the result of a query: one row of it.
+    pub(crate) fn single(&self, value: Value) -> Result<Relation, QueryError> {
+        let span = Span::default();
+        let plan = LogicalPlanBuilder::empty(true).build().map_err(|error| plan_error(&error, span))?;
+        Relation::new(plan, Vec::new()).project(vec![(self.slot("print_0", value.kind), value.expr)], span)
     }
 }
 

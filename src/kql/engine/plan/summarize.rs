@@ -3,7 +3,6 @@
 use super::super::error::QueryError;
 use super::super::expr::names::{Names, suggested};
 use super::super::expr::scope::{Collected, Mode, Scope};
-use super::super::types::type_name;
 use super::super::value::Value;
 use super::Planner;
 use super::columns::Computed;
@@ -22,6 +21,18 @@ impl<'a> Planner<'a> {
         env: &Env<'a>,
     ) -> Result<Relation, QueryError> {
         let (relation, groups) = self.groups(relation, by, span, env)?;
+        self.summarized(relation, aggregates, groups, span, env)
+    }
+
+    /// Summarizes by groups that are columns already.
+    pub(super) fn summarized(
+        &self,
+        relation: Relation,
+        aggregates: &'a [Expr],
+        groups: Vec<Slot>,
+        span: Span,
+        env: &Env<'a>,
+    ) -> Result<Relation, QueryError> {
         let collected = Collected::default();
         let mut results = Vec::new();
         for expr in aggregates {
@@ -35,7 +46,7 @@ impl<'a> Planner<'a> {
         Relation { part, ..grouped }.project(columns, span)
     }
 
-    fn aggregate_node(
+    pub(super) fn aggregate_node(
         &self,
         relation: Relation,
         groups: &[Slot],
@@ -47,7 +58,13 @@ impl<'a> Planner<'a> {
     }
 
     /// Adds the groups as columns; a group that is a column stays that column.
-    fn groups(&self, relation: Relation, by: &'a [Expr], span: Span, env: &Env<'a>) -> Result<(Relation, Vec<Slot>), QueryError> {
+    pub(super) fn groups(
+        &self,
+        relation: Relation,
+        by: &'a [Expr],
+        span: Span,
+        env: &Env<'a>,
+    ) -> Result<(Relation, Vec<Slot>), QueryError> {
         let mut names = Names::default();
         let mut groups: Vec<Slot> = Vec::new();
         let mut made = Vec::new();
@@ -86,7 +103,7 @@ impl<'a> Planner<'a> {
         Ok(vec![(suggested(expr), self.scalar(expr, scope)?)])
     }
 
-    fn aggregated(&self, expr: &'a Expr, groups: &[Slot], scope: Scope<'_, 'a>) -> Result<Vec<Computed>, QueryError> {
+    pub(super) fn aggregated(&self, expr: &'a Expr, groups: &[Slot], scope: Scope<'_, 'a>) -> Result<Vec<Computed>, QueryError> {
         let (names, value): (&'a [Name], &'a Expr) = match &expr.kind {
             ExprKind::Named { names, value } => (names, value),
             _ => (&[], expr),
@@ -100,14 +117,6 @@ impl<'a> Planner<'a> {
         let translated = self.scalar(value, scope)?;
         let name = names.first().map(|name| name.text.clone()).or_else(|| suggested(value));
         Ok(vec![Computed { name, value: translated }])
-    }
-
-    /// Values that cannot be grouped or compared are refused as the service refuses them.
-    pub(super) fn orderable(&self, name: &str, value: &Value, span: Span) -> Result<(), QueryError> {
-        if value.kind == crate::kql::ast::TypeName::Bool && name == "sum" {
-            return Err(self.semantic(format!("{name}() cannot be computed of {}", type_name(value.kind)), span));
-        }
-        Ok(())
     }
 }
 

@@ -64,12 +64,9 @@ fn round(args: &Args) -> Outcome {
 }
 
 fn random(args: &Args) -> Outcome {
-    if args.len() == 0 {
-        return Ok(volatile_call("rand", TypeName::Real, |_, rows| Ok(f64::collect((0..rows).map(|_| Some(fastrand::f64()))))));
-    }
-    let limit = args.constant_long(0, 2)?;
+    let limit = if args.len() == 0 { 0 } else { args.constant_long(0, 0)? };
     if limit < 2 {
-        return Err("the limit must be at least 2".to_owned());
+        return Ok(volatile_call("rand", TypeName::Real, |_, rows| Ok(f64::collect((0..rows).map(|_| Some(fastrand::f64()))))));
     }
     Ok(volatile_call("rand", TypeName::Long, move |_, rows| Ok(i64::collect((0..rows).map(|_| Some(fastrand::i64(0..limit)))))))
 }

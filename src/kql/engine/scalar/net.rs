@@ -3,7 +3,7 @@
 use super::super::json;
 use super::super::value::Value;
 use super::arrays::constant_texts;
-use super::cells::{Long, Made, Text, map1, map2};
+use super::cells::{Long, Text, map1, map2};
 use super::{Args, Entry, MANY, Outcome, entry};
 use crate::kql::ast::TypeName;
 use std::net::{Ipv4Addr, Ipv6Addr};

@@ -24,10 +24,27 @@ pub(super) const FUNCTIONS: &[Entry] = &[
 
 /// Compiles a pattern.
 pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
-    Regex::new(pattern).map_err(|error| {
+    Regex::new(&without_octal_zero(pattern)).map_err(|error| {
         let text = error.to_string();
         format!("Invalid regular expression '{pattern}': {}", text.lines().last().unwrap_or_default().trim_start_matches("error: "))
     })
+}
+
+/// RE2 reads `\0` as the character zero, the crate as a reference backwards.
+fn without_octal_zero(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len());
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        out.push(c);
+        if c == '\\' {
+            match chars.next() {
+                Some('0') => out.push_str("x00"),
+                Some(escaped) => out.push(escaped),
+                None => {}
+            }
+        }
+    }
+    out
 }
 
 fn extract(args: &Args) -> Outcome {

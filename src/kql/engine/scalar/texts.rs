@@ -4,7 +4,7 @@ use super::super::matcher::Needles;
 use super::super::value::Value;
 use super::super::{json, numbers};
 use super::cells::{Json, Long, Made, Text, map1, map2, map3, rewrite, test, texts};
-use super::convert::to_text;
+use super::convert::{convert, to_text};
 use super::function::call;
 use super::{Args, Entry, MANY, Outcome, entry};
 use crate::kql::ast::TypeName;
@@ -162,8 +162,8 @@ fn position(text: &str, sought: &str, start: i64, length: i64, occurrence: i64) 
 
 fn split(args: &Args) -> Outcome {
     let Some(wanted) = args.given(2) else { return Ok(split_all(args)) };
-    let index = wanted.as_i64().ok_or("argument #3 must be a constant integer")?;
-    Ok(map2::<Text, Text, Made>("split", index.to_string(), TypeName::Dynamic, (args.text(0), args.text(1)), move |text, delimiter| {
+    let index = convert(wanted, TypeName::Long);
+    Ok(map3::<Text, Text, Long, Made>("split", "", TypeName::Dynamic, (args.text(0), args.text(1), index), |text, delimiter, index| {
         let part = usize::try_from(index).ok().and_then(|index| pieces(text, delimiter).nth(index));
         Some(Made(json::array(part.map(json::quoted))))
     }))

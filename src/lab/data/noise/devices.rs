@@ -8,7 +8,7 @@ use crate::lab::data::stage::{Activity, Player, Scene, Session};
 use crate::lab::data::world::{Class, short};
 
 /// Activities for each unit of scale.
-const ACTIVITIES: u64 = 11_000;
+const ACTIVITIES: u64 = 15_000;
 /// The hour when software is rolled out: one activity in seven of the whole month happens in it, and some at one tick.
 const BURST_DAY: i64 = 12;
 const BURST: i64 = at(BURST_DAY, 10, 0, 0);

@@ -94,7 +94,7 @@ impl Player<'_> {
             Step::Net { action, remote } => self.net(time, proc, action, remote),
             Step::File { action, path, origin, previous } => {
                 let (path, origin, previous) = (path.salted(salt), origin.salted(salt), previous.salted(salt));
-                self.log.files.push(FileAct { time, proc, action, path, previous, origin, size: 512 + salt % 4_000_000 });
+                self.log.files.push(FileAct { time, proc, action, path, previous, origin, size: 512 + self.chance.salt() % 4_000_000 });
             }
             Step::Load(module) => self.log.loads.push(Load { time, proc, module }),
             Step::Reg { action, key, name, kind, data, previous } => {

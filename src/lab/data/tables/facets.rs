@@ -63,7 +63,9 @@ pub(super) fn file<'a, R>(sheet: &mut Sheet<'_, R>, prefix: &str, of: impl Fn(&R
     sheet.word(&format!("{prefix}FileName"), |row| of(row).map_or("", |image| image.file));
     sheet.word(&format!("{prefix}FolderPath"), |row| of(row).map_or("", |image| image.path));
     sheet.maybe_long(&format!("{prefix}FileSize"), |row| of(row).and_then(|image| image.size));
-    hashes(sheet, prefix, |row| of(row).filter(|image| image.size.is_some()).map(|image| image.hash));
+    for (kind, name) in ["SHA1", "SHA256", "MD5"].into_iter().enumerate() {
+        sheet.word(&format!("{prefix}{name}"), |row| of(row).filter(|image| image.size.is_some()).map_or("", |image| &image.hashes[kind]));
+    }
 }
 
 /// Fills a program's version information.

@@ -48,7 +48,13 @@ impl<'a> Source<'a> {
         self.log.proc(proc).map_or(0, |proc| proc.device)
     }
 
-    fn make<R>(self, info: &'static TableInfo, mut rows: Vec<R>, time: impl Fn(&R) -> i64, fill: impl Fn(&mut Sheet<'_, R>)) -> Table {
+    fn make<R: Sync>(
+        self,
+        info: &'static TableInfo,
+        mut rows: Vec<R>,
+        time: impl Fn(&R) -> i64,
+        fill: impl Fn(&mut Sheet<'_, R>) + Sync,
+    ) -> Table {
         rows.sort_by_key(&time);
         let from = rows.partition_point(|row| time(row) < 0);
         let to = rows.partition_point(|row| time(row) < super::clock::SPAN);
@@ -56,7 +62,7 @@ impl<'a> Source<'a> {
     }
 
     /// Makes a table whose rows are in order already.
-    fn state<R>(self, info: &'static TableInfo, rows: &[R], fill: impl Fn(&mut Sheet<'_, R>)) -> Table {
+    fn state<R: Sync>(self, info: &'static TableInfo, rows: &[R], fill: impl Fn(&mut Sheet<'_, R>) + Sync) -> Table {
         table(info, self.clock, rows, fill)
     }
 }

@@ -15,6 +15,8 @@ pub(in crate::lab::data) struct Image {
     pub(in crate::lab::data) description: &'static str,
     pub(in crate::lab::data) size: Option<i64>,
     pub(in crate::lab::data) hash: Hash,
+    /// SHA-1, SHA-256 and MD5 as texts, because they are written so often.
+    pub(in crate::lab::data) hashes: [String; 3],
     /// Its name when it was built; empty where it has no version information.
     pub(in crate::lab::data) original: &'static str,
 }
@@ -33,6 +35,16 @@ impl Hash {
     /// Returns that of a file, which its name alone decides.
     pub(in crate::lab::data) fn of(file: &str) -> Self {
         Self(digest(file))
+    }
+
+    fn texts(self) -> [String; 3] {
+        let write = |kind: fn(Self, &mut String) -> fmt::Result| {
+            let mut text = String::new();
+            let written = kind(self, &mut text);
+            debug_assert!(written.is_ok(), "a String takes everything");
+            text
+        };
+        [write(Self::sha1), write(Self::sha256), write(Self::md5)]
     }
 
     pub(in crate::lab::data) fn md5(self, out: &mut impl fmt::Write) -> fmt::Result {
@@ -60,7 +72,7 @@ fn image(row: &[&'static str]) -> Option<Image> {
         None => file,
     };
     let hash = Hash::of(file);
-    Some(Image { file, path, company, product, version, description, size: size.parse().ok(), hash, original })
+    Some(Image { file, path, company, product, version, description, size: size.parse().ok(), hash, hashes: hash.texts(), original })
 }
 
 #[cfg(test)]
@@ -71,10 +83,7 @@ mod tests {
     fn hashes_have_their_lengths_and_stay() {
         let hash = Hash::of("cmd.exe");
         assert_eq!(hash, Hash::of("CMD.EXE"));
-        let (mut sha1, mut sha256) = (String::new(), String::new());
-        hash.sha1(&mut sha1).unwrap();
-        hash.sha256(&mut sha256).unwrap();
-        assert_eq!((sha1.len(), sha256.len()), (40, 64));
+        assert_eq!(hash.texts().map(|text| text.len()), [40, 64, 32]);
         assert!(all().len() > 80);
     }
 }
