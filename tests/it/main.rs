@@ -10,6 +10,7 @@
 mod bench;
 mod case;
 mod case_death;
+mod credentials;
 #[cfg(feature = "engine")]
 mod engine;
 #[cfg(feature = "engine")]
@@ -27,7 +28,6 @@ mod layers;
 mod loopback;
 mod oauth_oracle;
 mod reference_clients;
-#[cfg(feature = "lab")]
 mod refused;
 mod samples;
 mod support;
