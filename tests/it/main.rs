@@ -26,6 +26,7 @@ mod lab;
 mod layers;
 mod loopback;
 mod oauth_oracle;
+mod packs;
 mod reference_clients;
 mod samples;
 mod support;
