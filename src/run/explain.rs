@@ -162,9 +162,21 @@ pub(super) fn underlined(error: Error, text: &str, sent: &str) -> Error {
         let start = text.find(name)?;
         Some(Span { start, end: start + name.len() })
     };
-    let Some(span) = named.or_else(unresolved) else { return error };
-    let place = SyntaxError::new(text, span, "here");
-    error.with_excerpt(place.render(text))
+    let hint = hint(&error);
+    let error = match named.or_else(unresolved) {
+        Some(span) => error.with_excerpt(SyntaxError::new(text, span, "here").render(text)),
+        None => error,
+    };
+    error.hint(hint)
+}
+
+fn hint(error: &Error) -> String {
+    let shown = "`--explain` shows the text that is sent";
+    let Some(name) = hunting::unresolved(error.message()) else { return format!("correct the query and run it again; {shown}") };
+    match kql::tables::nearest(name).filter(|near| *near != name) {
+        Some(near) => format!("did you mean the table `{near}`? {shown}"),
+        None => format!("check the spelling of `{name}`, and that this tenant has the product whose data it names; {shown}"),
+    }
 }
 
 /// Maps a position of the text sent to the author's. What we change keeps every line's number, and stands before or behind the place

@@ -216,7 +216,7 @@ impl Run<'_> {
             Job { file: query.file.clone(), tenant, profile, api, ..job }
         };
         if query.text.trim().is_empty() {
-            return failed(&Error::new(Kind::Query, "the query is empty").with_code("EmptyQuery"));
+            return failed(&Error::new(Kind::Query, "the query is empty").with_code("EmptyQuery").hint("write a query, or leave it out"));
         }
         let endpoint = match tenant.profile.cloud.endpoint(wire::settings_api(api)) {
             Ok(endpoint) => endpoint,
