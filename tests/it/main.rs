@@ -27,6 +27,7 @@ mod lab;
 mod layers;
 mod loopback;
 mod oauth_oracle;
+mod packs;
 mod reference_clients;
 mod refused;
 mod samples;
