@@ -26,7 +26,10 @@ mod lab;
 mod layers;
 mod loopback;
 mod oauth_oracle;
+mod packs;
 mod reference_clients;
+#[cfg(feature = "lab")]
+mod refused;
 mod samples;
 mod support;
 mod tls;

@@ -74,6 +74,8 @@ pub struct ClockCall {
     pub span: Span,
     /// Its argument, where it has one.
     pub argument: Option<Span>,
+    /// What the argument is worth in ticks, where it is a constant.
+    pub ticks: Option<i64>,
 }
 
 /// A parameter of `declare query_parameters`.

@@ -395,7 +395,9 @@ impl<'q> Reader<'q> {
 
     fn note_clock(&mut self, called: &str, arguments: &'q [Expr], span: Span) {
         if matches!(called, "now" | "ago") && self.names.find(called).is_none() && self.seen.insert(span) {
-            self.clock.push(ClockCall { backwards: called == "ago", span, argument: arguments.first().map(|argument| argument.span) });
+            let argument = arguments.first();
+            let ticks = argument.and_then(constant_ticks);
+            self.clock.push(ClockCall { backwards: called == "ago", span, argument: argument.map(|argument| argument.span), ticks });
         }
     }
 
@@ -418,6 +420,15 @@ impl<'q> Reader<'q> {
         };
         let of_arguments = self.mixed_arguments(arguments);
         own.map(|message| Reason::new(message, span)).or(of_arguments)
+    }
+}
+
+/// The ticks of a timespan constant, signed or not.
+fn constant_ticks(expr: &Expr) -> Option<i64> {
+    match &expr.kind {
+        ExprKind::Literal(Literal::Timespan(ticks)) => Some(*ticks),
+        ExprKind::Unary { negative, operand } => constant_ticks(operand)?.checked_mul(if *negative { -1 } else { 1 }),
+        _ => None,
     }
 }
 
