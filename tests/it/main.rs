@@ -10,12 +10,16 @@
 mod bench;
 mod case;
 mod case_death;
+#[cfg(feature = "lab")]
+mod credentials;
 #[cfg(feature = "engine")]
 mod engine;
 #[cfg(feature = "engine")]
 mod engine_corpus;
 #[cfg(feature = "lab")]
 mod examples;
+#[cfg(feature = "lab")]
+mod faults;
 #[cfg(feature = "lab")]
 mod hunt;
 mod identity;
