@@ -118,13 +118,12 @@ impl SecretSource {
     /// [`Kind::Credential`] where the variable is not set, the file cannot be read, or others may read it.
     pub fn read(&self) -> Result<Secret> {
         match self {
-            Self::Variable { value: Some(value), .. } => Ok(value.clone()),
+            Self::Variable { value: Some(value), .. } | Self::Typed(value) => Ok(value.clone()),
             Self::Variable { name, value: None } => {
                 let message = format!("the variable {name}, which should hold the secret, is not set");
                 Err(Error::new(Kind::Credential, message).hint(format!("set {name} in the environment that ircollect runs in")))
             }
             Self::File(path) => read_private(path),
-            Self::Typed(value) => Ok(value.clone()),
         }
     }
 }

@@ -125,7 +125,11 @@ fn an_answer_that_is_cut_empty_or_no_json_is_no_answer() {
 fn a_connection_that_is_dropped_is_tried_again_and_then_named() {
     let site = Site::new(faulty(&["drop"]));
     let says = "the connection was lost to 127.0.0.1";
-    gives_up(&site, "1s", &Expected { exit: 1, status: "failed", code: "ConnectionLost", says, advises: "check the network", tries: 6..=9 });
+    gives_up(
+        &site,
+        "1s",
+        &Expected { exit: 1, status: "failed", code: "ConnectionLost", says, advises: "check the network", tries: 6..=9 },
+    );
 }
 
 #[test]

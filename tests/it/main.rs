@@ -30,6 +30,7 @@ mod lab;
 mod layers;
 mod loopback;
 mod oauth_oracle;
+mod packs;
 mod reference_clients;
 #[cfg(feature = "lab")]
 mod refused;
