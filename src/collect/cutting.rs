@@ -26,7 +26,10 @@ impl Desk<'_> {
         }
         match pieces.or_else(|| plan::finer(piece, state.target, by_time)) {
             Some(pieces) => pieces.into_iter().rev().for_each(|piece| state.queue.push_front(piece)),
-            None => state.fail(piece.window, Error::new(Kind::Incomplete, format!("{reason}, and nothing can part its rows"))),
+            None => {
+                let error = Error::new(Kind::Incomplete, format!("{reason}, and nothing can part its rows"));
+                state.fail(piece.window, error.hint("ask for less: a stricter where, or fewer columns"));
+            }
         }
         Ok(())
     }
