@@ -10,6 +10,7 @@
 mod bench;
 mod case;
 mod case_death;
+#[cfg(feature = "lab")]
 mod credentials;
 #[cfg(feature = "engine")]
 mod engine;
@@ -17,6 +18,8 @@ mod engine;
 mod engine_corpus;
 #[cfg(feature = "lab")]
 mod examples;
+#[cfg(feature = "lab")]
+mod faults;
 #[cfg(feature = "lab")]
 mod hunt;
 mod identity;
@@ -29,6 +32,7 @@ mod loopback;
 mod oauth_oracle;
 mod packs;
 mod reference_clients;
+#[cfg(feature = "lab")]
 mod refused;
 mod samples;
 mod support;

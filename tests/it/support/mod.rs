@@ -74,6 +74,14 @@ impl Bench {
         path
     }
 
+    /// Writes a file that its owner alone may read.
+    pub(crate) fn write_private(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.write(name, text);
+        #[cfg(unix)]
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        path
+    }
+
     pub(crate) fn case(&self) -> PathBuf {
         self.path("ircollect-case")
     }
