@@ -101,12 +101,11 @@ fn parted(values: &[String], equality: Equality, room: usize) -> Option<Vec<Vec<
         if size > room {
             return None;
         }
-        match parts.last_mut().filter(|_| size <= left) {
-            Some(part) => part.extend(group),
-            None => {
-                parts.push(group);
-                left = room;
-            }
+        if let Some(part) = parts.last_mut().filter(|_| size <= left) {
+            part.extend(group);
+        } else {
+            parts.push(group);
+            left = room;
         }
         left -= size;
     }

@@ -71,9 +71,10 @@ impl Values {
             query.parameters = declared.iter().map(|declared| self.shown(declared, &filling)).collect();
             known.extend(declared.into_iter().map(|declared| declared.name));
             let lacks = query.parameters.iter().any(|parameter| parameter.default.is_none() && parameter.value.is_none());
-            query.filled = match lacks && missing == Missing::Shown {
-                true => as_it_is(query),
-                false => collect::fill(&query.text, &filling).map_err(|error| error.context(format!("`{}`", query.name)))?,
+            query.filled = if lacks && missing == Missing::Shown {
+                as_it_is(query)
+            } else {
+                collect::fill(&query.text, &filling).map_err(|error| error.context(format!("`{}`", query.name)))?
             };
         }
         self.0.keys().find(|name| !known.contains(*name)).map_or(Ok(()), |name| Err(unknown(name, &known, queries)))
