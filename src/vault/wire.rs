@@ -83,6 +83,7 @@ impl HttpClient for Wire {
         let exchange = Exchange {
             method: request.method().to_string(),
             url: SafeUrl::new(request.url()),
+            lane: String::new(),
             attempt: 1,
             status: None,
             request_id: None,

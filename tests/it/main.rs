@@ -10,6 +10,7 @@
 mod bench;
 mod case;
 mod case_death;
+mod credentials;
 #[cfg(feature = "engine")]
 mod engine;
 #[cfg(feature = "engine")]
@@ -28,7 +29,6 @@ mod loopback;
 mod oauth_oracle;
 mod packs;
 mod reference_clients;
-#[cfg(feature = "lab")]
 mod refused;
 mod samples;
 mod support;

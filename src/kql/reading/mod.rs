@@ -8,6 +8,7 @@ mod joining;
 mod names;
 mod operator;
 mod reader;
+mod value;
 
 use crate::kql::ast::{Expr, ExprKind, Literal, Name, Parameter, ParameterKind, Query, Span, Statement, TypeName};
 use crate::kql::tables::{self, Origin};
