@@ -37,7 +37,7 @@ pub struct Filled {
 /// # Errors
 /// [`Kind::Usage`] where a parameter has no value, or the text is too long and may not be parted.
 pub fn fill(text: &str, filling: &Filling) -> Result<Filled> {
-    let query = kql::parse(text).map_err(|error| Error::new(Kind::Query, error.to_string()))?;
+    let query = kql::parse(text).map_err(|error| Error::new(Kind::Query, error.to_string()).hint("correct the query"))?;
     let whole = filled(text, &query, &filling.constants)?;
     if length(&whole) <= MOST {
         return Ok(Filled { whole, parts: Vec::new() });

@@ -135,7 +135,8 @@ fn constant(declared: &Declared, value: &Value) -> Result<String> {
     let name = &declared.name;
     let refuse = |words: String| Err(Error::new(Kind::Usage, words));
     match (declared.kind, value) {
-        (None, _) => refuse(format!("parameter `{name}` is a table, and no value can be given for one")),
+        (None, _) => refuse(format!("parameter `{name}` is a table, and no value can be given for one"))
+            .map_err(|error: Error| error.hint("declare a parameter of a scalar type, or of type dynamic")),
         (Some(TypeName::Dynamic), Value::List { values, .. }) => Ok(parameters::list(values)),
         (Some(kind), Value::List { file, .. }) => refuse(format!("`{name}` is of type {}, and `{file}` is a list", type_name(kind)))
             .map_err(|error: Error| error.hint(format!("declare `{name}: dynamic` and test it with `in ({name})`"))),
