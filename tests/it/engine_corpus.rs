@@ -1,10 +1,10 @@
 //! How much of what people hunt with the engine runs: every published query over small tables of the hunting schema.
 
-use ircollect::kql::ast::TypeName;
-use ircollect::kql::engine::{Column, Engine, External, Options, Table, arrow_schema, arrow_type};
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray, new_null_array};
 use datafusion::arrow::array::{BooleanArray, Float64Array, Int32Array, Int64Array, TimestampNanosecondArray};
 use futures::TryStreamExt;
+use ircollect::kql::ast::TypeName;
+use ircollect::kql::engine::{Column, Engine, External, Options, Table, arrow_schema, arrow_type};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -107,7 +107,8 @@ impl External for Nothing {
 }
 
 async fn run(engine: &Engine, text: &str, options: &Options) -> Result<usize, String> {
-    let answer = engine.run(text, options).await.map_err(|error| format!("{:?} {}:{} {}", error.kind, error.line, error.column, error.message))?;
+    let answer =
+        engine.run(text, options).await.map_err(|error| format!("{:?} {}:{} {}", error.kind, error.line, error.column, error.message))?;
     let batches: Vec<RecordBatch> = answer.stream.try_collect().await.map_err(|error| format!("while running: {error}"))?;
     Ok(batches.iter().map(RecordBatch::num_rows).sum())
 }
@@ -139,7 +140,11 @@ fn tally(shared: &Path, options: &Options) -> Tally {
         match runtime.block_on(run(&engine, &text, options)) {
             Ok(_) => tally.ran += 1,
             Err(error) => {
-                tally.failed.entry(reason(&error)).or_default().push(format!("{}#{}: {error}", entry["path"].as_str().unwrap(), entry["n"]));
+                tally.failed.entry(reason(&error)).or_default().push(format!(
+                    "{}#{}: {error}",
+                    entry["path"].as_str().unwrap(),
+                    entry["n"]
+                ));
             }
         }
     }

@@ -5,6 +5,7 @@
 
 use serde::de::IgnoredAny;
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// What a JSON text is, by its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -234,7 +235,9 @@ pub(crate) fn unquoted(json: &str) -> Cow<'_, str> {
 fn lossy(json: &str) -> String {
     let mut bytes = json.as_bytes().to_vec();
     for at in 0..bytes.len().saturating_sub(5) {
-        let surrogate = bytes[at..].starts_with(b"\\u") && matches!(bytes[at + 2], b'd' | b'D') && matches!(bytes[at + 3], b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F');
+        let surrogate = bytes[at..].starts_with(b"\\u")
+            && matches!(bytes[at + 2], b'd' | b'D')
+            && matches!(bytes[at + 3], b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F');
         if surrogate {
             bytes[at + 2..at + 6].copy_from_slice(b"fffd");
         }
@@ -259,7 +262,10 @@ pub(crate) fn push_quoted(json: &mut String, text: &str) {
             '\n' => json.push_str("\\n"),
             '\r' => json.push_str("\\r"),
             '\t' => json.push_str("\\t"),
-            c if c < ' ' => json.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c if c < ' ' => {
+                // Writing to a string cannot fail.
+                let _ = write!(json, "\\u{:04x}", u32::from(c));
+            }
             c => json.push(c),
         }
     }

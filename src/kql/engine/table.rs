@@ -37,7 +37,8 @@ impl Table {
             RecordBatch::try_new(schema.clone(), arrays)
         });
         let data = data.collect::<std::result::Result<Vec<_>, _>>();
-        let data = data.map_err(|error| Error::new(Kind::Failed, format!("the rows of {name} do not have its columns")).caused_by(error))?;
+        let data =
+            data.map_err(|error| Error::new(Kind::Failed, format!("the rows of {name} do not have its columns")).caused_by(error))?;
         Ok(Self { data, ..self })
     }
 }

@@ -62,7 +62,8 @@ impl AggregateUDFImpl for Aggregation {
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        let field = |(index, data_type): (usize, &DataType)| Arc::new(Field::new(format!("{}[{index}]", args.name), data_type.clone(), true));
+        let field =
+            |(index, data_type): (usize, &DataType)| Arc::new(Field::new(format!("{}[{index}]", args.name), data_type.clone(), true));
         Ok(self.states.iter().enumerate().map(field).collect())
     }
 

@@ -45,7 +45,8 @@ impl Accumulator for Series {
     }
 
     fn size(&self) -> usize {
-        size_of_val(self) + self.values.iter().map(|value| size_of::<Option<String>>() + value.as_ref().map_or(0, String::len)).sum::<usize>()
+        size_of_val(self)
+            + self.values.iter().map(|value| size_of::<Option<String>>() + value.as_ref().map_or(0, String::len)).sum::<usize>()
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {

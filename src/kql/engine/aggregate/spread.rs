@@ -12,7 +12,9 @@ use std::sync::Arc;
 /// The nearest-rank percentile of reals.
 pub(crate) fn percentile(percent: f64) -> Arc<AggregateUDF> {
     let state = DataType::List(Arc::new(Field::new_list_field(DataType::Float64, true)));
-    aggregation("percentile", percent.to_string(), DataType::Float64, vec![state], move || Box::new(Percentile { percent, values: Vec::new() }))
+    aggregation("percentile", percent.to_string(), DataType::Float64, vec![state], move || {
+        Box::new(Percentile { percent, values: Vec::new() })
+    })
 }
 
 #[derive(Debug)]

@@ -78,7 +78,7 @@ impl<'a> Planner<'a> {
             return Err(self.argument_count(entry.name, if arguments.len() < entry.min { entry.min } else { entry.max }, span));
         }
         let values = arguments.iter().map(|argument| self.scalar(argument, scope)).collect::<Result<Vec<_>, _>>()?;
-        (entry.run)(&Args::new(values)).map_err(|message| self.semantic(format!("{}(): {message}", entry.name), span))
+        entry.run(&Args::new(values)).map_err(|message| self.semantic(format!("{}(): {message}", entry.name), span))
     }
 
     fn unknown_function(&self, name: &Name) -> QueryError {
@@ -159,7 +159,13 @@ impl<'a> Planner<'a> {
     }
 
     /// Calls a function of the query's own that yields a scalar.
-    pub(super) fn scalar_function(&self, function: &Rc<Function<'a>>, arguments: &'a [Expr], span: Span, scope: Scope<'_, 'a>) -> Result<Value, QueryError> {
+    pub(super) fn scalar_function(
+        &self,
+        function: &Rc<Function<'a>>,
+        arguments: &'a [Expr],
+        span: Span,
+        scope: Scope<'_, 'a>,
+    ) -> Result<Value, QueryError> {
         let env = self.bound(function, arguments, None, span, scope)?;
         match self.statements(function.body, env)? {
             Some(Statement::Scalar(value)) => Ok(value),

@@ -14,7 +14,14 @@ use crate::kql::ast::{BinaryOp, Expr, Span, TypeName};
 use datafusion::logical_expr::{BinaryExpr, Expr as PlanExpr, Operator, lit};
 
 impl<'a> Planner<'a> {
-    pub(super) fn binary(&self, op: BinaryOp, left: &'a Expr, right: &'a Expr, span: Span, scope: Scope<'_, 'a>) -> Result<Value, QueryError> {
+    pub(super) fn binary(
+        &self,
+        op: BinaryOp,
+        left: &'a Expr,
+        right: &'a Expr,
+        span: Span,
+        scope: Scope<'_, 'a>,
+    ) -> Result<Value, QueryError> {
         let (left, right) = (self.scalar(left, scope)?, self.scalar(right, scope)?);
         self.binary_values(op, left, right, span, false)
     }
@@ -47,7 +54,14 @@ impl<'a> Planner<'a> {
         Ok(test("matches regex", pattern, to_text(left), move |text| regex.is_match(text)))
     }
 
-    pub(super) fn between(&self, value: &'a Expr, low: &'a Expr, high: &'a Expr, negated: bool, scope: Scope<'_, 'a>) -> Result<Value, QueryError> {
+    pub(super) fn between(
+        &self,
+        value: &'a Expr,
+        low: &'a Expr,
+        high: &'a Expr,
+        negated: bool,
+        scope: Scope<'_, 'a>,
+    ) -> Result<Value, QueryError> {
         let span = value.span;
         let value = self.scalar(value, scope)?;
         let (low, high) = (self.scalar(low, scope)?, self.scalar(high, scope)?);
@@ -128,8 +142,7 @@ pub(crate) fn harmonise(left: Value, right: Value) -> Result<(Value, Value), (Ty
         (Dynamic, Dynamic) => Ok((to_text(left), to_text(right))),
         (Decimal, _) if right.is_numeric() => Ok((to_real(left), to_real(right))),
         (a, b) if a == b => Ok((left, right)),
-        (Dynamic, other) => Ok((convert(left, widened(other)), convert(right, widened(other)))),
-        (other, Dynamic) => Ok((convert(left, widened(other)), convert(right, widened(other)))),
+        (Dynamic, other) | (other, Dynamic) => Ok((convert(left, widened(other)), convert(right, widened(other)))),
         (Int | Long | Bool, Int | Long | Bool) => Ok((convert(left, Long), convert(right, Long))),
         (Int | Long | Real | Decimal | Bool, Int | Long | Real | Decimal | Bool) => Ok((to_real(left), to_real(right))),
         (String | Guid, String | Guid) => Ok((to_text(left), to_text(right))),

@@ -111,7 +111,9 @@ fn is_in(value: Value, list: List, case_sensitive: bool, negated: bool) -> Value
         List::Array(array) => {
             let name = if negated { "not in" } else { "in" };
             let fold = move |text: &str| if case_sensitive { text.to_owned() } else { text.to_lowercase() };
-            test_list(name, to_text(value), array, move |text, items| items.iter().any(|item| fold(&json::text(item)) == fold(text)) != negated)
+            test_list(name, to_text(value), array, move |text, items| {
+                items.iter().any(|item| fold(&json::text(item)) == fold(text)) != negated
+            })
         }
         List::Values(values) => in_values(&value, values, case_sensitive, negated),
     }
@@ -134,7 +136,9 @@ fn in_values(value: &Value, values: Vec<Value>, case_sensitive: bool, negated: b
 
 fn in_constants(value: Value, values: Vec<Value>, case_sensitive: bool, negated: bool) -> Value {
     match value.kind {
-        TypeName::String | TypeName::Dynamic | TypeName::Guid | TypeName::Decimal => in_texts(to_text(value), texts_of(values), case_sensitive, negated),
+        TypeName::String | TypeName::Dynamic | TypeName::Guid | TypeName::Decimal => {
+            in_texts(to_text(value), texts_of(values), case_sensitive, negated)
+        }
         TypeName::Real => in_numbers::<Real>(value, values, negated, |x| x.to_bits().cast_signed()),
         TypeName::Int | TypeName::Long if values.iter().any(|other| other.kind == TypeName::Real) => {
             in_numbers::<Real>(to_real(value), values, negated, |x| x.to_bits().cast_signed())
@@ -148,7 +152,8 @@ fn in_constants(value: Value, values: Vec<Value>, case_sensitive: bool, negated:
 }
 
 fn in_texts(value: Value, texts: Vec<String>, case_sensitive: bool, negated: bool) -> Value {
-    let set: HashSet<String> = if case_sensitive { texts.into_iter().collect() } else { texts.iter().map(|text| text.to_lowercase()).collect() };
+    let set: HashSet<String> =
+        if case_sensitive { texts.into_iter().collect() } else { texts.iter().map(|text| text.to_lowercase()).collect() };
     let mut sorted: Vec<&String> = set.iter().collect();
     sorted.sort();
     let key = format!("{case_sensitive} {negated} {}", fingerprint(&sorted));
@@ -163,9 +168,14 @@ fn in_texts(value: Value, texts: Vec<String>, case_sensitive: bool, negated: boo
     })
 }
 
-fn in_numbers<R: Read>(value: Value, values: Vec<Value>, negated: bool, number: impl Fn(R::Item<'_>) -> i64 + Send + Sync + Copy + 'static) -> Value {
+fn in_numbers<R: Read>(
+    value: Value,
+    values: Vec<Value>,
+    negated: bool,
+    number: impl Fn(R::Item<'_>) -> i64 + Send + Sync + Copy + 'static,
+) -> Value {
     let kind = value.kind;
-    let constants: HashSet<i64> = values.into_iter().filter_map(|other| constant_number::<R>(convert(other, kind), number)).collect();
+    let constants: HashSet<i64> = values.into_iter().filter_map(|other| constant_number::<R>(&convert(other, kind), number)).collect();
     let mut sorted: Vec<_> = constants.iter().copied().collect();
     sorted.sort_unstable();
     let key = format!("{kind:?} {negated} {}", fingerprint(&sorted));
@@ -176,7 +186,7 @@ fn in_numbers<R: Read>(value: Value, values: Vec<Value>, negated: bool, number: 
     })
 }
 
-fn constant_number<R: Read>(value: Value, number: impl Fn(R::Item<'_>) -> i64) -> Option<i64> {
+fn constant_number<R: Read>(value: &Value, number: impl Fn(R::Item<'_>) -> i64) -> Option<i64> {
     let array = value.literal()?.to_array_of_size(1).ok()?;
     let array = typed::<R::Array>(&array).ok()?;
     array.is_valid(0).then(|| number(R::value(array, 0)))

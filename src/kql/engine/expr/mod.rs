@@ -10,13 +10,13 @@ pub(crate) mod names;
 mod neighbours;
 pub(crate) mod scope;
 
+use super::clock;
 use super::error::QueryError;
 use super::plan::Planner;
 use super::plan::env::Binding;
 use super::scalar::{arrays, bags};
 use super::types::type_name;
 use super::value::Value;
-use super::clock;
 use crate::kql::ast::{BinaryOp, Expr, ExprKind, Literal, Name, Span, TypeName};
 use datafusion::scalar::ScalarValue;
 use scope::Scope;
@@ -160,5 +160,5 @@ pub(crate) fn constant(literal: &Literal) -> Value {
 }
 
 fn dynamic(text: &str) -> Value {
-    super::json::normal(text).map_or_else(|| Value::null(TypeName::Dynamic), |json| Value::dynamic(json))
+    super::json::normal(text).map_or_else(|| Value::null(TypeName::Dynamic), Value::dynamic)
 }

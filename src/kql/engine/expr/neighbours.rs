@@ -33,7 +33,13 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn windowed(&self, function: impl Into<WindowFunctionDefinition>, args: Vec<PlanExpr>, frame: WindowFrame, scope: Scope<'_, 'a>) -> PlanExpr {
+    fn windowed(
+        &self,
+        function: impl Into<WindowFunctionDefinition>,
+        args: Vec<PlanExpr>,
+        frame: WindowFrame,
+        scope: Scope<'_, 'a>,
+    ) -> PlanExpr {
         let Mode::Window(collected, order, part) = scope.mode else { return datafusion::logical_expr::lit(ScalarValue::Null) };
         let params = WindowFunctionParams {
             args,
@@ -60,13 +66,20 @@ impl<'a> Planner<'a> {
         let [value] = values else { return Err(QueryError::unsupported("row_cumsum() with a restart", span)) };
         let kind = if value.kind == TypeName::Real { TypeName::Real } else { TypeName::Long };
         let value = convert(value.clone(), kind);
-        let frame = WindowFrame::new_bounds(WindowFrameUnits::Rows, WindowFrameBound::Preceding(ScalarValue::UInt64(None)), WindowFrameBound::CurrentRow);
+        let frame = WindowFrame::new_bounds(
+            WindowFrameUnits::Rows,
+            WindowFrameBound::Preceding(ScalarValue::UInt64(None)),
+            WindowFrameBound::CurrentRow,
+        );
         Ok(Value::new(self.windowed(sum_udaf(), vec![value.expr], frame, scope), kind))
     }
 
     fn shifted(&self, name: &str, values: &[Value], span: Span, scope: Scope<'_, 'a>) -> Result<Value, QueryError> {
         let Some(value) = values.first() else { return Err(self.argument_count(name, 1, span)) };
-        let offset = values.get(1).map_or(Some(1), Value::as_i64).ok_or_else(|| self.semantic(format!("{name}(): the offset must be constant"), span))?;
+        let offset = values
+            .get(1)
+            .map_or(Some(1), Value::as_i64)
+            .ok_or_else(|| self.semantic(format!("{name}(): the offset must be constant"), span))?;
         let default = values.get(2).cloned().map_or_else(|| Value::null(value.kind), |default| convert(default, value.kind));
         let default = default.literal().cloned().unwrap_or(ScalarValue::try_from(&arrow_type(value.kind)).unwrap_or(ScalarValue::Null));
         let function = if name == "prev" { lag_udwf() } else { lead_udwf() };
@@ -79,4 +92,3 @@ fn whole_frame(scope: Scope<'_, '_>) -> WindowFrame {
     let ordered = matches!(scope.mode, Mode::Window(_, order, _) if !order.is_empty());
     WindowFrame::new(ordered.then_some(false))
 }
-

@@ -27,10 +27,46 @@ use datafusion::logical_expr::{AggregateUDF, Case, Expr as PlanExpr, lit};
 use std::sync::Arc;
 
 const AGGREGATES: &[&str] = &[
-    "count", "countif", "dcount", "dcountif", "count_distinct", "count_distinctif", "sum", "sumif", "min", "minif", "max", "maxif", "avg", "avgif",
-    "make_set", "makeset", "make_set_if", "make_list", "makelist", "make_list_if", "make_list_with_nulls", "make_bag", "make_bag_if",
-    "make_dictionary", "take_any", "any", "take_anyif", "anyif", "arg_max", "arg_min", "argmax", "argmin", "stdev", "stdevif", "stdevp", "variance",
-    "varianceif", "variancep", "percentile", "percentiles",
+    "count",
+    "countif",
+    "dcount",
+    "dcountif",
+    "count_distinct",
+    "count_distinctif",
+    "sum",
+    "sumif",
+    "min",
+    "minif",
+    "max",
+    "maxif",
+    "avg",
+    "avgif",
+    "make_set",
+    "makeset",
+    "make_set_if",
+    "make_list",
+    "makelist",
+    "make_list_if",
+    "make_list_with_nulls",
+    "make_bag",
+    "make_bag_if",
+    "make_dictionary",
+    "take_any",
+    "any",
+    "take_anyif",
+    "anyif",
+    "arg_max",
+    "arg_min",
+    "argmax",
+    "argmin",
+    "stdev",
+    "stdevif",
+    "stdevp",
+    "variance",
+    "varianceif",
+    "variancep",
+    "percentile",
+    "percentiles",
 ];
 
 /// Whether a function aggregates.
@@ -85,7 +121,14 @@ impl<'a> Planner<'a> {
     }
 
     /// Puts an aggregate below the expression and returns its column.
-    fn below(&self, call: &Call<'_, 'a>, function: Arc<AggregateUDF>, args: Vec<PlanExpr>, filter: Option<PlanExpr>, kind: TypeName) -> Value {
+    fn below(
+        &self,
+        call: &Call<'_, 'a>,
+        function: Arc<AggregateUDF>,
+        args: Vec<PlanExpr>,
+        filter: Option<PlanExpr>,
+        kind: TypeName,
+    ) -> Value {
         self.below_distinct(call, (function, args, filter), false, kind)
     }
 
@@ -330,4 +373,3 @@ pub(super) fn field(row: Value, index: usize, kind: TypeName) -> Value {
     });
     Value::new(expr, kind)
 }
-

@@ -33,7 +33,7 @@ impl<'a> Planner<'a> {
     }
 
     pub(super) fn project(&self, relation: Relation, columns: &'a [Expr], span: Span, env: &Env<'a>) -> Result<Relation, QueryError> {
-        let (relation, computed) = self.with_windows(relation, span, env, |scope| {
+        let (relation, computed) = Self::with_windows(relation, span, env, |scope| {
             let mut all = Vec::new();
             for expr in columns {
                 all.extend(self.projected(expr, scope)?);
@@ -52,7 +52,11 @@ impl<'a> Planner<'a> {
     }
 
     /// Columns under names of their own, behind others. A column that stays what it is keeps its id, so that an order by it stays too.
-    pub(super) fn columns_of(&self, mut columns: Vec<(Slot, PlanExpr)>, computed: impl IntoIterator<Item = Computed>) -> Vec<(Slot, PlanExpr)> {
+    pub(super) fn columns_of(
+        &self,
+        mut columns: Vec<(Slot, PlanExpr)>,
+        computed: impl IntoIterator<Item = Computed>,
+    ) -> Vec<(Slot, PlanExpr)> {
         let mut names = Names::of(columns.iter().map(|(slot, _)| slot.name.as_str()));
         let mut unnamed = 0_usize;
         for Computed { name, value } in computed {
@@ -79,7 +83,7 @@ impl<'a> Planner<'a> {
         if columns.is_empty() {
             return Ok(relation);
         }
-        let (relation, computed) = self.with_windows(relation, span, env, |scope| {
+        let (relation, computed) = Self::with_windows(relation, span, env, |scope| {
             let mut all = Vec::new();
             for expr in columns {
                 all.extend(self.computed(expr, scope)?);
@@ -163,7 +167,12 @@ impl<'a> Planner<'a> {
         relation.project(columns, span)
     }
 
-    pub(super) fn project_reorder(&self, relation: Relation, columns: &'a [(Expr, Option<Name>)], span: Span) -> Result<Relation, QueryError> {
+    pub(super) fn project_reorder(
+        &self,
+        relation: Relation,
+        columns: &'a [(Expr, Option<Name>)],
+        span: Span,
+    ) -> Result<Relation, QueryError> {
         let mut rest = relation.identity();
         let mut ordered = Vec::new();
         for (expr, order) in columns {

@@ -1,5 +1,6 @@
 //! `evaluate`: plugins whose columns depend on the rows, which are therefore run first; and `invoke`.
 
+use super::super::aggregate::best::{Choice, best};
 use super::super::error::QueryError;
 use super::super::expr::scope::Scope;
 use super::super::json;
@@ -8,7 +9,6 @@ use super::super::scalar::cells::texts;
 use super::super::scalar::convert::{convert, to_text};
 use super::super::types::arrow_type;
 use super::super::value::Value;
-use super::super::aggregate::best::{Choice, best};
 use super::Planner;
 use super::aggregates::field;
 use super::columns::Computed;
@@ -67,7 +67,14 @@ impl<'a> Planner<'a> {
         self.extended(relation, nulls, span)
     }
 
-    pub(super) fn evaluate(&self, relation: Relation, call: &'a Expr, schema: &'a [ColumnDeclaration], span: Span, env: &Env<'a>) -> Result<Relation, QueryError> {
+    pub(super) fn evaluate(
+        &self,
+        relation: Relation,
+        call: &'a Expr,
+        schema: &'a [ColumnDeclaration],
+        span: Span,
+        env: &Env<'a>,
+    ) -> Result<Relation, QueryError> {
         let ExprKind::Call { name, arguments } = &call.kind else { return Err(self.semantic("A plugin is expected here", call.span)) };
         match name.text.as_str() {
             "bag_unpack" => self.bag_unpack(relation, arguments, schema, span, env),
@@ -76,7 +83,14 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn bag_unpack(&self, relation: Relation, arguments: &'a [Expr], schema: &'a [ColumnDeclaration], span: Span, env: &Env<'a>) -> Result<Relation, QueryError> {
+    fn bag_unpack(
+        &self,
+        relation: Relation,
+        arguments: &'a [Expr],
+        schema: &'a [ColumnDeclaration],
+        span: Span,
+        env: &Env<'a>,
+    ) -> Result<Relation, QueryError> {
         let Some(first) = arguments.first() else { return Err(self.semantic("bag_unpack(): a column is expected", span)) };
         let prefix = match arguments.get(1) {
             Some(prefix) => self.scalar(prefix, Scope::new(&[], env))?.as_text().unwrap_or_default().to_owned(),
@@ -123,7 +137,7 @@ impl<'a> Planner<'a> {
         let aggregates = arguments.get(1).map_or(&[][..], std::slice::from_ref);
         let others: Vec<Slot> = match arguments.get(2..) {
             Some(columns) if !columns.is_empty() => self.chosen_columns(columns, &relation)?,
-            _ => self.other_columns(&relation, pivot, arguments.get(1)),
+            _ => Self::other_columns(&relation, pivot, arguments.get(1)),
         };
         let key = self.scalar(pivot, Scope::new(&relation.slots, env))?;
         let key_slot = self.slot("pivot", TypeName::String);
@@ -134,19 +148,28 @@ impl<'a> Planner<'a> {
         self.spread_cells(&cells, &others, &key_slot, span)
     }
 
-    fn other_columns(&self, relation: &Relation, pivot: &Expr, aggregate: Option<&Expr>) -> Vec<Slot> {
+    fn other_columns(relation: &Relation, pivot: &Expr, aggregate: Option<&Expr>) -> Vec<Slot> {
         let mut used = Vec::new();
         names_in(pivot, &mut used);
-        aggregate.into_iter().for_each(|expr| names_in(expr, &mut used));
+        if let Some(expr) = aggregate {
+            names_in(expr, &mut used);
+        }
         relation.slots.iter().filter(|slot| !used.contains(&slot.name.as_str())).cloned().collect()
     }
 
     /// One row for each cell of the result: its row's columns, its column's name, its value.
-    fn pivot_cells(&self, relation: Relation, aggregates: &'a [Expr], groups: &[Slot], span: Span, env: &Env<'a>) -> Result<Relation, QueryError> {
+    fn pivot_cells(
+        &self,
+        relation: Relation,
+        aggregates: &'a [Expr],
+        groups: &[Slot],
+        span: Span,
+        env: &Env<'a>,
+    ) -> Result<Relation, QueryError> {
         let made = if aggregates.is_empty() {
-            self.grouped(relation, groups, vec![(self.slot("cell", TypeName::Long), super::rows::count_rows())], span)?
+            Self::grouped(relation, groups, vec![(self.slot("cell", TypeName::Long), super::rows::count_rows())], span)?
         } else {
-            self.summarized(relation, aggregates, groups.to_vec(), span, env)?
+            self.summarized(relation, aggregates, groups, span, env)?
         };
         self.held(made, span)
     }
@@ -162,7 +185,7 @@ impl<'a> Planner<'a> {
             (self.slot(name, TypeName::Dynamic), with_filter(chosen, filter))
         };
         let rows: Vec<(Slot, PlanExpr)> = names.iter().map(row).collect();
-        let grouped = self.grouped(cells.clone(), &groups, rows.clone(), span)?;
+        let grouped = Self::grouped(cells.clone(), &groups, rows.clone(), span)?;
         let mut columns: Vec<(Slot, PlanExpr)> = groups.iter().map(|slot| (slot.clone(), column(&slot.id))).collect();
         for (slot, _) in rows {
             let cell = field(Value::new(column(&slot.id), TypeName::Dynamic), 1, value.kind);

@@ -33,7 +33,13 @@ struct Expanded {
 }
 
 impl<'a> Planner<'a> {
-    pub(super) fn mv_expand(&self, relation: Relation, expansion: Expansion<'a>, span: Span, env: &Env<'a>) -> Result<Relation, QueryError> {
+    pub(super) fn mv_expand(
+        &self,
+        relation: Relation,
+        expansion: Expansion<'a>,
+        span: Span,
+        env: &Env<'a>,
+    ) -> Result<Relation, QueryError> {
         self.expanded(relation, expansion, span, env).map(|(relation, _)| relation)
     }
 
@@ -58,7 +64,9 @@ impl<'a> Planner<'a> {
         let mut names: Vec<String> = expanded.iter().map(|column| column.name.clone()).collect();
         if let Some(name) = index {
             let first = expanded.first().map(|column| column.list.clone());
-            let list = first.map(|list| raw_call("indices", "", list_type(), vec![Value::new(list, TypeName::Dynamic)], |arrays, _| indices(&arrays[0])));
+            let list = first.map(|list| {
+                raw_call("indices", "", list_type(), vec![Value::new(list, TypeName::Dynamic)], |arrays, _| indices(&arrays[0]))
+            });
             if let Some(list) = list {
                 expanded.push(Expanded { name: name.to_owned(), list, kind: TypeName::Long });
                 names.push(name.to_owned());
@@ -69,9 +77,11 @@ impl<'a> Planner<'a> {
 
     fn expanded_column(&self, column: &'a ExpandColumn, pairs: bool, limit: usize, scope: Scope<'_, 'a>) -> Result<Expanded, QueryError> {
         let value = self.scalar(&column.value, scope)?;
-        let name = column.name.as_ref().map(|name| name.text.clone()).or_else(|| suggested(&column.value)).unwrap_or_else(|| "Column1".to_owned());
+        let name =
+            column.name.as_ref().map(|name| name.text.clone()).or_else(|| suggested(&column.value)).unwrap_or_else(|| "Column1".to_owned());
         let json = as_json(value);
-        let list = raw_call("elements", format!("{pairs} {limit}"), list_type(), vec![json], move |arrays, _| elements(&arrays[0], pairs, limit));
+        let list =
+            raw_call("elements", format!("{pairs} {limit}"), list_type(), vec![json], move |arrays, _| elements(&arrays[0], pairs, limit));
         Ok(Expanded { name, list, kind: column.kind.unwrap_or(TypeName::Dynamic) })
     }
 
@@ -95,7 +105,14 @@ impl<'a> Planner<'a> {
     }
 
     /// Each row's elements are a part of their own; what the operators make of it stands beside the row's other columns.
-    pub(super) fn mv_apply(&self, relation: Relation, expansion: Expansion<'a>, subquery: &'a [Operator], span: Span, env: &Env<'a>) -> Result<Relation, QueryError> {
+    pub(super) fn mv_apply(
+        &self,
+        relation: Relation,
+        expansion: Expansion<'a>,
+        subquery: &'a [Operator],
+        span: Span,
+        env: &Env<'a>,
+    ) -> Result<Relation, QueryError> {
         let outer = self.numbered(relation, span)?;
         let Some(row) = outer.part.clone() else { return Ok(outer) };
         let (expanded, names) = self.expanded(outer.clone(), expansion, span, env)?;
@@ -152,7 +169,14 @@ impl<'a> Planner<'a> {
         Relation { slots, ..joined }.project(columns, span)
     }
 
-    pub(super) fn partition(&self, relation: Relation, by: &'a Expr, subquery: &'a [Operator], span: Span, env: &Env<'a>) -> Result<Relation, QueryError> {
+    pub(super) fn partition(
+        &self,
+        relation: Relation,
+        by: &'a Expr,
+        subquery: &'a [Operator],
+        span: Span,
+        env: &Env<'a>,
+    ) -> Result<Relation, QueryError> {
         if relation.part.is_some() {
             return Err(QueryError::unsupported("'partition' inside 'mv-apply' or 'partition'", span));
         }
@@ -177,7 +201,11 @@ fn not_null(element: Value) -> Value {
 }
 
 /// The elements of each cell: of arrays; of bags as bags of one member, or as pairs; of anything else itself; of null one null.
-fn elements(array: &datafusion::arrow::array::ArrayRef, pairs: bool, limit: usize) -> datafusion::error::Result<datafusion::arrow::array::ArrayRef> {
+fn elements(
+    array: &datafusion::arrow::array::ArrayRef,
+    pairs: bool,
+    limit: usize,
+) -> datafusion::error::Result<datafusion::arrow::array::ArrayRef> {
     let cells = texts(array)?;
     let mut lists = ListBuilder::new(StringBuilder::new());
     for row in 0..cells.len() {

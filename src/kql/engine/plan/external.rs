@@ -1,6 +1,7 @@
 //! `externaldata`: text fetched by whoever runs the engine, and read here. The engine itself reads no network.
 
 use super::super::error::QueryError;
+use super::super::expr::scope::Scope;
 use super::super::json;
 use super::super::scalar::convert::{convert, to_dynamic};
 use super::super::scalar::paths::records;
@@ -11,7 +12,6 @@ use super::env::Env;
 use super::relation::Relation;
 use super::sources::literal_text;
 use super::union::property;
-use super::super::expr::scope::Scope;
 use crate::kql::ast::{ColumnDeclaration, Expr, ExprKind, Literal, Property, Span, TypeName};
 use datafusion::scalar::ScalarValue;
 
@@ -93,7 +93,7 @@ fn objects(text: &str, columns: &[Column], cells: &mut [Vec<ScalarValue>]) -> Re
     for object in list {
         let object = json::compact(object).ok_or("externaldata that is not JSON as announced")?;
         for (index, column) in columns.iter().enumerate() {
-            let value = json::member(&object, &column.name).map(Value::dynamic).unwrap_or_else(|| Value::null(TypeName::Dynamic));
+            let value = json::member(&object, &column.name).map_or_else(|| Value::null(TypeName::Dynamic), Value::dynamic);
             let value = if value.is_null_literal() { Value::null(column.kind) } else { convert(value, column.kind) };
             cells[index].push(value.literal().cloned().unwrap_or(ScalarValue::Null));
         }

@@ -1,13 +1,13 @@
 //! `join` and `lookup`: keys, kinds, and the names of the columns that come out.
 
+use super::super::aggregate::best::{Choice, best};
 use super::super::error::QueryError;
 use super::super::expr::harmonise;
 use super::super::expr::names::Names;
 use super::super::expr::scope::Scope;
+use super::super::types::arrow_type;
 use super::super::types::type_name;
 use super::super::value::Value;
-use super::super::aggregate::best::{Choice, best};
-use super::super::types::arrow_type;
 use super::Planner;
 use super::aggregates::{field, or_empty};
 use super::env::Env;
@@ -20,8 +20,19 @@ use datafusion::logical_expr::{Expr as PlanExpr, lit};
 /// A pair of keys: of the left table, of the right.
 type Pair = (Value, Value);
 
+/// The ids of the keys' columns, likewise.
+type Keys = Vec<(String, String)>;
+
 impl<'a> Planner<'a> {
-    pub(super) fn join(&self, left: Relation, kind: JoinKind, right: &'a Expr, on: &'a [Expr], span: Span, env: &Env<'a>) -> Result<Relation, QueryError> {
+    pub(super) fn join(
+        &self,
+        left: Relation,
+        kind: JoinKind,
+        right: &'a Expr,
+        on: &'a [Expr],
+        span: Span,
+        env: &Env<'a>,
+    ) -> Result<Relation, QueryError> {
         let right = self.other_table(right, env, "join")?;
         let pairs = self.keys(&left, &right, on, env)?;
         let (left, right, keys) = self.with_keys(left, right, pairs, span)?;
@@ -37,7 +48,15 @@ impl<'a> Planner<'a> {
         Ok(Relation { order: Vec::new(), ..right })
     }
 
-    pub(super) fn lookup(&self, left: Relation, kind: JoinKind, right: &'a Expr, on: &'a [Expr], span: Span, env: &Env<'a>) -> Result<Relation, QueryError> {
+    pub(super) fn lookup(
+        &self,
+        left: Relation,
+        kind: JoinKind,
+        right: &'a Expr,
+        on: &'a [Expr],
+        span: Span,
+        env: &Env<'a>,
+    ) -> Result<Relation, QueryError> {
         let right = self.other_table(right, env, "lookup")?;
         let pairs = self.keys(&left, &right, on, env)?;
         let hidden: Vec<String> = pairs.iter().filter_map(|(_, right)| id_of(right)).collect();
@@ -83,13 +102,12 @@ impl<'a> Planner<'a> {
     }
 
     fn matched(&self, (left, right): Pair, span: Span) -> Result<Pair, QueryError> {
-        harmonise(left, right).map_err(|(a, b)| {
-            self.semantic(format!("join: cannot compare keys of types {} and {}", type_name(a), type_name(b)), span)
-        })
+        harmonise(left, right)
+            .map_err(|(a, b)| self.semantic(format!("join: cannot compare keys of types {} and {}", type_name(a), type_name(b)), span))
     }
 
     /// Makes the keys columns of their tables, unseen where they are none yet.
-    fn with_keys(&self, left: Relation, right: Relation, pairs: Vec<Pair>, span: Span) -> Result<(Relation, Relation, Vec<(String, String)>), QueryError> {
+    fn with_keys(&self, left: Relation, right: Relation, pairs: Vec<Pair>, span: Span) -> Result<(Relation, Relation, Keys), QueryError> {
         let (mut of_left, mut of_right) = (Vec::new(), Vec::new());
         let mut keys = Vec::new();
         for (first, second) in pairs {

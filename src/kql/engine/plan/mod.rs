@@ -21,11 +21,11 @@ pub(crate) mod statements;
 mod summarize;
 mod union;
 
+use super::Options;
 use super::error::QueryError;
 use super::session::{Session, run_error};
 use super::table::Table;
 use super::value::Value;
-use super::Options;
 use crate::kql::ast::{Expr, Span};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::logical_expr::LogicalPlan;
@@ -123,7 +123,8 @@ impl<'a> Planner<'a> {
         let first = relation.with_plan(expr.span, |plan| plan.limit(0, Some(1)))?;
         let index = first.plan.schema().fields().iter().position(|field| *field.name() == slot.id).unwrap_or(0);
         let batches = self.run_now(&first.plan, expr.span)?;
-        let cell = batches.iter().find(|batch| batch.num_rows() > 0).and_then(|batch| ScalarValue::try_from_array(batch.column(index), 0).ok());
+        let cell =
+            batches.iter().find(|batch| batch.num_rows() > 0).and_then(|batch| ScalarValue::try_from_array(batch.column(index), 0).ok());
         Ok(cell.map_or_else(|| Value::null(slot.kind), |value| Value::constant(value, slot.kind)))
     }
 
@@ -140,7 +141,9 @@ impl<'a> Planner<'a> {
     /// The window that tables with a time column are cut to, in nanoseconds since 1970.
     fn window(&self) -> Option<(i64, i64)> {
         let window = self.options.window?;
-        let nanos = |time: jiff::Timestamp| i64::try_from(time.as_nanosecond()).unwrap_or(if time < jiff::Timestamp::UNIX_EPOCH { i64::MIN } else { i64::MAX });
+        let nanos = |time: jiff::Timestamp| {
+            i64::try_from(time.as_nanosecond()).unwrap_or(if time < jiff::Timestamp::UNIX_EPOCH { i64::MIN } else { i64::MAX })
+        };
         Some((nanos(window.from), nanos(window.to)))
     }
 }

@@ -32,8 +32,12 @@ impl<'a> Planner<'a> {
             (relation, OperatorKind::Union { properties, tables }) => self.union(relation, properties, tables, span, env),
             (None, OperatorKind::Range { name, from, to, step }) => self.range(name, [from, to, step], span, env),
             (None, OperatorKind::Print(values)) => self.print(values, span, env),
-            (relation, OperatorKind::Search { properties, tables, predicate }) => self.search(relation, properties, tables, predicate, span, env),
-            (_, OperatorKind::Find { properties, tables, predicate, project }) => self.find(properties, tables, (predicate, project), span, env),
+            (relation, OperatorKind::Search { properties, tables, predicate }) => {
+                self.search(relation, properties, tables, predicate, span, env)
+            }
+            (_, OperatorKind::Find { properties, tables, predicate, project }) => {
+                self.find(properties, tables, (predicate, project), span, env)
+            }
             (Some(relation), kind) => self.over(relation, kind, span, env),
             (None, _) => Err(self.semantic("A table is expected before this operator", span)),
         }
@@ -64,11 +68,15 @@ impl<'a> Planner<'a> {
         match kind {
             OperatorKind::Join { kind, right, on, .. } => self.join(relation, *kind, right, on, span, env),
             OperatorKind::Lookup { kind, right, on } => self.lookup(relation, *kind, right, on, span, env),
-            OperatorKind::MvExpand { properties, columns, limit } => self.mv_expand(relation, (properties, columns, limit.as_ref()), span, env),
+            OperatorKind::MvExpand { properties, columns, limit } => {
+                self.mv_expand(relation, (properties, columns, limit.as_ref()), span, env)
+            }
             OperatorKind::MvApply { properties, columns, limit, subquery } => {
                 self.mv_apply(relation, (properties, columns, limit.as_ref()), subquery, span, env)
             }
-            OperatorKind::Parse { properties, value, pattern, filter } => self.parse(relation, properties, (value, pattern), *filter, span, env),
+            OperatorKind::Parse { properties, value, pattern, filter } => {
+                self.parse(relation, properties, (value, pattern), *filter, span, env)
+            }
             OperatorKind::ParseKv { value, columns, properties } => self.parse_kv(relation, value, columns, properties, span, env),
             OperatorKind::Invoke(call) => self.invoke(relation, call, span, env),
             OperatorKind::As { name, .. } => Ok(self.named_as(relation, name)),
@@ -89,7 +97,6 @@ impl<'a> Planner<'a> {
 
     /// Translates expressions that may look at neighbouring rows; returns the table with the windows that they need.
     pub(crate) fn with_windows<T>(
-        &self,
         relation: Relation,
         span: Span,
         env: &Env<'a>,

@@ -32,7 +32,8 @@ impl<'a> Planner<'a> {
     ) -> Result<Relation, QueryError> {
         let kind = property(properties, &["kind"]).and_then(literal_text).unwrap_or("simple");
         let text = to_text(self.scalar(value, Scope::new(&relation.slots, env))?);
-        let (regex, parts) = compiled(pattern, kind, property(properties, &["flags"]).and_then(literal_text)).map_err(|message| self.semantic(message, span))?;
+        let (regex, parts) = compiled(pattern, kind, property(properties, &["flags"]).and_then(literal_text))
+            .map_err(|message| self.semantic(message, span))?;
         let kinds: Vec<TypeName> = parts.iter().map(|(_, kind)| *kind).collect();
         // In relaxed mode a part that does not convert is null; otherwise the whole text does not match.
         let strict = kind != "relaxed";
@@ -177,7 +178,14 @@ mod tests {
 
     #[test]
     fn patterns_cut_texts() {
-        let pattern = [ParsePart::Star, ParsePart::Text("user=".into()), ParsePart::Column(name("u"), None), ParsePart::Text(" n=".into()), ParsePart::Column(name("n"), Some(TypeName::Long)), ParsePart::Star];
+        let pattern = [
+            ParsePart::Star,
+            ParsePart::Text("user=".into()),
+            ParsePart::Column(name("u"), None),
+            ParsePart::Text(" n=".into()),
+            ParsePart::Column(name("n"), Some(TypeName::Long)),
+            ParsePart::Star,
+        ];
         assert_eq!(cut(&pattern, "x user=bob (it) n=42 rest"), Some(r#"["bob (it)","42"]"#.into()));
         assert_eq!(cut(&pattern, "x user=bob n=many"), None);
     }

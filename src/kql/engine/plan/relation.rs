@@ -65,7 +65,8 @@ impl Relation {
         span: Span,
         change: impl FnOnce(LogicalPlanBuilder) -> datafusion::error::Result<LogicalPlanBuilder>,
     ) -> Result<Self, QueryError> {
-        let plan = change(LogicalPlanBuilder::from(self.plan)).and_then(LogicalPlanBuilder::build).map_err(|error| plan_error(&error, span))?;
+        let plan =
+            change(LogicalPlanBuilder::from(self.plan)).and_then(LogicalPlanBuilder::build).map_err(|error| plan_error(&error, span))?;
         Ok(Self { plan, ..self })
     }
 

@@ -12,33 +12,58 @@ use crate::kql::ast::{Expr, ExprKind, Name, Span};
 use datafusion::logical_expr::Expr as PlanExpr;
 
 impl<'a> Planner<'a> {
-    pub(super) fn summarize(&self, relation: Relation, aggregates: &'a [Expr], by: &'a [Expr], span: Span, env: &Env<'a>) -> Result<Relation, QueryError> {
+    pub(super) fn summarize(
+        &self,
+        relation: Relation,
+        aggregates: &'a [Expr],
+        by: &'a [Expr],
+        span: Span,
+        env: &Env<'a>,
+    ) -> Result<Relation, QueryError> {
         let (relation, groups) = self.groups(relation, by, span, env)?;
-        self.summarized(relation, aggregates, groups, span, env)
+        self.summarized(relation, aggregates, &groups, span, env)
     }
 
     /// Summarizes by groups that are columns already.
-    pub(super) fn summarized(&self, relation: Relation, aggregates: &'a [Expr], groups: Vec<Slot>, span: Span, env: &Env<'a>) -> Result<Relation, QueryError> {
+    pub(super) fn summarized(
+        &self,
+        relation: Relation,
+        aggregates: &'a [Expr],
+        groups: &[Slot],
+        span: Span,
+        env: &Env<'a>,
+    ) -> Result<Relation, QueryError> {
         let collected = Collected::default();
         let mut results = Vec::new();
         for expr in aggregates {
             let scope = Scope::new(&relation.slots, env).with_mode(Mode::Aggregate(&collected));
-            results.extend(self.aggregated(expr, &groups, scope)?);
+            results.extend(self.aggregated(expr, groups, scope)?);
         }
         let part = relation.part.clone();
-        let grouped = self.aggregate_node(relation, &groups, collected.take(), span)?;
+        let grouped = Self::aggregate_node(relation, groups, collected.take(), span)?;
         let columns: Vec<(Slot, PlanExpr)> = groups.iter().map(|slot| (slot.clone(), column(&slot.id))).collect();
         let columns = self.columns_of(columns, results);
         Relation { part, ..grouped }.project(columns, span)
     }
 
-    pub(super) fn aggregate_node(&self, relation: Relation, groups: &[Slot], aggregates: Vec<(String, PlanExpr)>, span: Span) -> Result<Relation, QueryError> {
+    pub(super) fn aggregate_node(
+        relation: Relation,
+        groups: &[Slot],
+        aggregates: Vec<(String, PlanExpr)>,
+        span: Span,
+    ) -> Result<Relation, QueryError> {
         let slots = aggregates.into_iter().map(|(id, expr)| (Slot { name: id.clone(), id, kind: crate::kql::ast::TypeName::Long }, expr));
-        self.grouped(relation, groups, slots.collect(), span)
+        Self::grouped(relation, groups, slots.collect(), span)
     }
 
     /// Adds the groups as columns; a group that is a column stays that column.
-    pub(super) fn groups(&self, relation: Relation, by: &'a [Expr], span: Span, env: &Env<'a>) -> Result<(Relation, Vec<Slot>), QueryError> {
+    pub(super) fn groups(
+        &self,
+        relation: Relation,
+        by: &'a [Expr],
+        span: Span,
+        env: &Env<'a>,
+    ) -> Result<(Relation, Vec<Slot>), QueryError> {
         let mut names = Names::default();
         let mut groups: Vec<Slot> = Vec::new();
         let mut made = Vec::new();
@@ -50,13 +75,12 @@ impl<'a> Planner<'a> {
                     format!("Column{unnamed}")
                 });
                 let name = names.unique(&name);
-                match plain_column(&value, &relation, &groups) {
-                    Some(id) => groups.push(Slot { name, id, kind: value.kind }),
-                    None => {
-                        let slot = self.slot(&name, value.kind);
-                        groups.push(slot.clone());
-                        made.push((slot, value.expr));
-                    }
+                if let Some(id) = plain_column(&value, &relation, &groups) {
+                    groups.push(Slot { name, id, kind: value.kind });
+                } else {
+                    let slot = self.slot(&name, value.kind);
+                    groups.push(slot.clone());
+                    made.push((slot, value.expr));
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! `union`, and what it shares with `find` and `search`: tables by name and wildcard, columns brought together by name.
 
 use super::super::error::QueryError;
+use super::super::types::type_name;
 use super::super::value::Value;
 use super::Planner;
 use super::columns::matches;
@@ -8,7 +9,6 @@ use super::env::Env;
 use super::relation::{Relation, Slot, column, plan_error};
 use super::sources::literal_text;
 use crate::kql::ast::{Expr, ExprKind, Name, Property, Span, TypeName};
-use super::super::types::type_name;
 use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlan, Union};
 use std::sync::Arc;
 

@@ -189,18 +189,13 @@ pub(crate) fn map3<A: Read, B: Read, C: Read, O: Make>(
 }
 
 /// A test of one text.
-pub(crate) fn test(
-    name: &'static str,
-    key: impl Into<String>,
-    value: Value,
-    body: impl Fn(&str) -> bool + Send + Sync + 'static,
-) -> Value {
+pub(crate) fn test(name: &'static str, key: impl Into<String>, value: Value, body: impl Fn(&str) -> bool + Send + Sync + 'static) -> Value {
     call(name, key, TypeName::Bool, vec![value], move |arrays, _| {
         let array = texts(&arrays[0])?;
         let hits = if array.null_count() == 0 {
-            BooleanArray::from_iter((0..array.len()).map(|row| Some(body(array.value(row)))))
+            (0..array.len()).map(|row| Some(body(array.value(row)))).collect::<BooleanArray>()
         } else {
-            BooleanArray::from_iter(array.iter().map(|text| Some(body(text.unwrap_or_default()))))
+            array.iter().map(|text| Some(body(text.unwrap_or_default()))).collect::<BooleanArray>()
         };
         Ok(Arc::new(hits))
     })

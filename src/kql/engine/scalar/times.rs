@@ -5,7 +5,7 @@ use super::super::numbers;
 use super::super::value::Value;
 use super::cells::{Instant, Long, Nanos, Real, Span, Text, Time, map1, map2};
 use super::convert::convert;
-use super::{Args, Entry, Outcome, entry};
+use super::{Args, Entry, Outcome, entry, sure};
 use crate::kql::ast::TypeName;
 
 pub(super) const FUNCTIONS: &[Entry] = &[
@@ -17,29 +17,29 @@ pub(super) const FUNCTIONS: &[Entry] = &[
     entry("endofweek", 1, 2, |args| edge(args, Part::Week, true)),
     entry("endofmonth", 1, 2, |args| edge(args, Part::Month, true)),
     entry("endofyear", 1, 2, |args| edge(args, Part::Year, true)),
-    entry("dayofweek", 1, 1, day_of_week),
-    entry("dayofmonth", 1, 1, |args| Ok(number("dayofmonth", args.time(0), |nanos| i32::from(clock::moment(nanos).date.day())))),
-    entry("dayofyear", 1, 1, |args| Ok(number("dayofyear", args.time(0), |nanos| i32::from(clock::moment(nanos).date.day_of_year())))),
-    entry("monthofyear", 1, 1, |args| Ok(number("monthofyear", args.time(0), month))),
-    entry("getmonth", 1, 1, |args| Ok(number("monthofyear", args.time(0), month))),
-    entry("getyear", 1, 1, |args| Ok(number("getyear", args.time(0), |nanos| i32::from(clock::moment(nanos).date.year())))),
-    entry("hourofday", 1, 1, |args| Ok(number("hourofday", args.time(0), |nanos| unit(nanos, HOUR, 24)))),
-    entry("week_of_year", 1, 1, |args| Ok(number("week_of_year", args.time(0), week))),
-    entry("weekofyear", 1, 1, |args| Ok(number("week_of_year", args.time(0), week))),
+    sure("dayofweek", 1, 1, day_of_week),
+    sure("dayofmonth", 1, 1, |args| number("dayofmonth", args.time(0), |nanos| i32::from(clock::moment(nanos).date.day()))),
+    sure("dayofyear", 1, 1, |args| number("dayofyear", args.time(0), |nanos| i32::from(clock::moment(nanos).date.day_of_year()))),
+    sure("monthofyear", 1, 1, |args| number("monthofyear", args.time(0), month)),
+    sure("getmonth", 1, 1, |args| number("monthofyear", args.time(0), month)),
+    sure("getyear", 1, 1, |args| number("getyear", args.time(0), |nanos| i32::from(clock::moment(nanos).date.year()))),
+    sure("hourofday", 1, 1, |args| number("hourofday", args.time(0), |nanos| unit(nanos, HOUR, 24))),
+    sure("week_of_year", 1, 1, |args| number("week_of_year", args.time(0), week)),
+    sure("weekofyear", 1, 1, |args| number("week_of_year", args.time(0), week)),
     entry("datetime_part", 2, 2, part_of),
     entry("datepart", 2, 2, part_of),
     entry("datetime_diff", 3, 3, difference),
     entry("datetime_add", 3, 3, add),
-    entry("unixtime_seconds_todatetime", 1, 1, |args| unix(args, SECOND)),
-    entry("unixtime_milliseconds_todatetime", 1, 1, |args| unix(args, 1_000_000)),
-    entry("unixtime_microseconds_todatetime", 1, 1, |args| unix(args, 1_000)),
-    entry("unixtime_nanoseconds_todatetime", 1, 1, |args| unix(args, 1)),
-    entry("make_datetime", 1, 6, make_datetime),
-    entry("make_timespan", 1, 4, make_timespan),
+    sure("unixtime_seconds_todatetime", 1, 1, |args| unix(args, SECOND)),
+    sure("unixtime_milliseconds_todatetime", 1, 1, |args| unix(args, 1_000_000)),
+    sure("unixtime_microseconds_todatetime", 1, 1, |args| unix(args, 1_000)),
+    sure("unixtime_nanoseconds_todatetime", 1, 1, |args| unix(args, 1)),
+    sure("make_datetime", 1, 6, make_datetime),
+    sure("make_timespan", 1, 4, make_timespan),
     entry("format_datetime", 2, 2, format_datetime),
     entry("format_timespan", 2, 2, format_timespan),
-    entry("datetime_utc_to_local", 2, 2, |args| Ok(zoned("datetime_utc_to_local", args, to_local))),
-    entry("datetime_local_to_utc", 2, 2, |args| Ok(zoned("datetime_local_to_utc", args, to_utc))),
+    sure("datetime_utc_to_local", 2, 2, |args| zoned("datetime_utc_to_local", args, to_local)),
+    sure("datetime_local_to_utc", 2, 2, |args| zoned("datetime_local_to_utc", args, to_utc)),
 ];
 
 fn edge(args: &Args, part: Part, end: bool) -> Outcome {
@@ -68,10 +68,10 @@ fn unit(nanos: i64, length: i64, modulus: i64) -> i32 {
     i32::try_from(nanos.div_euclid(length).rem_euclid(modulus)).unwrap_or(0)
 }
 
-fn day_of_week(args: &Args) -> Outcome {
-    Ok(map1::<Time, Nanos>("dayofweek", "", TypeName::Timespan, args.time(0), |nanos| {
+fn day_of_week(args: &Args) -> Value {
+    map1::<Time, Nanos>("dayofweek", "", TypeName::Timespan, args.time(0), |nanos| {
         Some(Nanos((nanos.div_euclid(DAY) + 4).rem_euclid(7) * DAY))
-    }))
+    })
 }
 
 fn part_of(args: &Args) -> Outcome {
@@ -115,38 +115,49 @@ fn add(args: &Args) -> Outcome {
     }))
 }
 
-fn unix(args: &Args, length: i64) -> Outcome {
+fn unix(args: &Args, length: i64) -> Value {
     const NAME: &str = "unixtime_todatetime";
     let value = args.get(0);
     if value.kind == TypeName::Real {
-        return Ok(map1::<Real, Instant>(NAME, format!("real {length}"), TypeName::Datetime, value, move |number| {
+        return map1::<Real, Instant>(NAME, format!("real {length}"), TypeName::Datetime, value, move |number| {
             numbers::to_i64(number * numbers::to_f64(length)).map(Instant)
-        }));
+        });
     }
-    Ok(map1::<Long, Instant>(NAME, length.to_string(), TypeName::Datetime, args.long(0), move |number| number.checked_mul(length).map(Instant)))
+    map1::<Long, Instant>(NAME, length.to_string(), TypeName::Datetime, args.long(0), move |number| number.checked_mul(length).map(Instant))
 }
 
-fn make_datetime(args: &Args) -> Outcome {
+fn make_datetime(args: &Args) -> Value {
     if args.len() == 1 {
-        return Ok(convert(args.get(0), TypeName::Datetime));
+        return convert(args.get(0), TypeName::Datetime);
     }
-    let text = |index: usize, width: usize| padded(if index < args.len() { args.long(index) } else { Value::long(i64::from(index < 3)) }, width);
-    let parts = vec![text(0, 4), Value::text("-"), text(1, 2), Value::text("-"), text(2, 2), Value::text(" "), text(3, 2), Value::text(":"), text(4, 2)];
+    let text =
+        |index: usize, width: usize| padded(if index < args.len() { args.long(index) } else { Value::long(i64::from(index < 3)) }, width);
+    let parts = vec![
+        text(0, 4),
+        Value::text("-"),
+        text(1, 2),
+        Value::text("-"),
+        text(2, 2),
+        Value::text(" "),
+        text(3, 2),
+        Value::text(":"),
+        text(4, 2),
+    ];
     let clock = super::texts::concat(parts, "");
     let start = convert(clock, TypeName::Datetime);
     let seconds = if args.len() > 5 { args.real(5) } else { Value::real(0.0) };
-    Ok(map2::<Time, Real, Instant>("make_datetime", "", TypeName::Datetime, (start, seconds), |nanos, seconds| {
+    map2::<Time, Real, Instant>("make_datetime", "", TypeName::Datetime, (start, seconds), |nanos, seconds| {
         nanos.checked_add(numbers::to_i64(seconds * numbers::to_f64(SECOND))?).map(Instant)
-    }))
+    })
 }
 
 fn padded(value: Value, width: usize) -> Value {
     map1::<Long, String>("padded", width.to_string(), TypeName::String, value, move |number| Some(format!("{number:0width$}")))
 }
 
-fn make_timespan(args: &Args) -> Outcome {
+fn make_timespan(args: &Args) -> Value {
     if args.len() == 1 {
-        return Ok(convert(args.get(0), TypeName::Timespan));
+        return convert(args.get(0), TypeName::Timespan);
     }
     let lengths: &[i64] = match args.len() {
         2 => &[HOUR, MINUTE],
@@ -154,22 +165,26 @@ fn make_timespan(args: &Args) -> Outcome {
         _ => &[DAY, HOUR, MINUTE, SECOND],
     };
     let zero = Value::timespan(0);
-    Ok(lengths.iter().enumerate().fold(zero, |sum, (index, &length)| {
+    lengths.iter().enumerate().fold(zero, |sum, (index, &length)| {
         map2::<Span, Real, Nanos>("make_timespan", length.to_string(), TypeName::Timespan, (sum, args.real(index)), move |sum, number| {
             sum.checked_add(numbers::to_i64(number * numbers::to_f64(length))?).map(Nanos)
         })
-    }))
+    })
 }
 
 fn format_datetime(args: &Args) -> Outcome {
     let format = args.constant_text(1)?;
-    Ok(map1::<Time, String>("format_datetime", format.clone(), TypeName::String, args.time(0), move |nanos| Some(formatted(nanos, &format, true))))
+    Ok(map1::<Time, String>("format_datetime", format.clone(), TypeName::String, args.time(0), move |nanos| {
+        Some(formatted(nanos, &format, true))
+    }))
 }
 
 fn format_timespan(args: &Args) -> Outcome {
     let format = args.constant_text(1)?;
     let value = convert(args.get(0), TypeName::Timespan);
-    Ok(map1::<Span, String>("format_timespan", format.clone(), TypeName::String, value, move |nanos| Some(formatted(nanos, &format, false))))
+    Ok(map1::<Span, String>("format_timespan", format.clone(), TypeName::String, value, move |nanos| {
+        Some(formatted(nanos, &format, false))
+    }))
 }
 
 /// Writes a moment by a format of runs of letters; other characters stand for themselves.
@@ -198,9 +213,8 @@ fn piece(nanos: i64, letter: char, run: usize, calendar: bool) -> Option<String>
         'M' if calendar => i64::from(date.month()),
         'd' if calendar => i64::from(date.day()),
         'd' => nanos.div_euclid(DAY),
-        'H' => clock(HOUR, 24),
         'h' if calendar => (clock(HOUR, 24) + 11) % 12 + 1,
-        'h' => clock(HOUR, 24),
+        'h' | 'H' => clock(HOUR, 24),
         'm' => clock(MINUTE, 60),
         's' => clock(SECOND, 60),
         't' if calendar => return Some(if clock(HOUR, 24) < 12 { "AM" } else { "PM" }.to_owned()),
@@ -217,7 +231,9 @@ fn fraction(nanos: i64, digits: usize, trimmed: bool) -> String {
 }
 
 fn zoned(name: &'static str, args: &Args, body: fn(i64, &str) -> Option<i64>) -> Value {
-    map2::<Time, Text, Instant>(name, "", TypeName::Datetime, (args.time(0), args.text(1)), move |nanos, zone| body(nanos, zone).map(Instant))
+    map2::<Time, Text, Instant>(name, "", TypeName::Datetime, (args.time(0), args.text(1)), move |nanos, zone| {
+        body(nanos, zone).map(Instant)
+    })
 }
 
 fn to_local(nanos: i64, zone: &str) -> Option<i64> {
@@ -236,7 +252,9 @@ fn to_utc(nanos: i64, zone: &str) -> Option<i64> {
 pub(crate) fn bin(value: Value, size: Value) -> Outcome {
     match (value.kind, size.kind) {
         (TypeName::Datetime, TypeName::Timespan) => {
-            Ok(map2::<Time, Span, Instant>("bin", "time", TypeName::Datetime, (value, size), |nanos, size| floor_time(nanos, size).map(Instant)))
+            Ok(map2::<Time, Span, Instant>("bin", "time", TypeName::Datetime, (value, size), |nanos, size| {
+                floor_time(nanos, size).map(Instant)
+            }))
         }
         (TypeName::Timespan, TypeName::Timespan) => {
             Ok(map2::<Span, Span, Nanos>("bin", "span", TypeName::Timespan, (value, size), |nanos, size| floor(nanos, size).map(Nanos)))
@@ -252,7 +270,9 @@ pub(crate) fn bin(value: Value, size: Value) -> Outcome {
         (TypeName::Dynamic, TypeName::Timespan) => bin(convert(value, TypeName::Datetime), size),
         _ if value.is_numeric() || value.kind == TypeName::Dynamic => {
             let pair = (super::convert::to_real(value), super::convert::to_real(size));
-            Ok(map2::<Real, Real, f64>("bin", "real", TypeName::Real, pair, |value, size| (size != 0.0).then(|| (value / size).floor() * size)))
+            Ok(map2::<Real, Real, f64>("bin", "real", TypeName::Real, pair, |value, size| {
+                (size != 0.0).then(|| (value / size).floor() * size)
+            }))
         }
         (kind, _) => Err(format!("cannot bin a {}", super::super::types::type_name(kind))),
     }
@@ -271,7 +291,9 @@ fn floor_time(nanos: i64, size: i64) -> Option<i64> {
 /// `bin_at`: bins that begin at a fixed point.
 pub(crate) fn bin_at(value: Value, size: Value, fixed: Value) -> Outcome {
     if value.kind == TypeName::Datetime {
-        let (Some(size), Some(fixed)) = (size.as_i64(), fixed.as_i64()) else { return Err("bin size and fixed point must be constants".to_owned()) };
+        let (Some(size), Some(fixed)) = (size.as_i64(), fixed.as_i64()) else {
+            return Err("bin size and fixed point must be constants".to_owned());
+        };
         return Ok(map1::<Time, Instant>("bin_at", format!("{size} {fixed}"), TypeName::Datetime, value, move |nanos| {
             floor(nanos.checked_sub(fixed)?, size)?.checked_add(fixed).map(Instant)
         }));
@@ -281,7 +303,6 @@ pub(crate) fn bin_at(value: Value, size: Value, fixed: Value) -> Outcome {
         (size > 0.0).then(|| ((value - fixed) / size).floor() * size + fixed)
     }))
 }
-
 
 #[cfg(test)]
 mod tests {
