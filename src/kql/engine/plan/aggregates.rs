@@ -158,7 +158,11 @@ impl<'a> Planner<'a> {
     }
 
     fn count_call(&self, call: &Call<'_, 'a>) -> Result<Value, QueryError> {
-        let filter = self.filter_of(call, (!call.arguments.is_empty()).then_some(0))?;
+        // The old form `count(x)` counts rows by a condition; of anything that is none it counts all.
+        let filter = match call.arguments.first() {
+            Some(condition) if self.scalar(condition, call.scope)?.kind == TypeName::Bool => self.filter_of(call, Some(0))?,
+            _ => None,
+        };
         Ok(self.below(call, count_udaf(), vec![lit(1_i64)], filter, TypeName::Long))
     }
 
