@@ -105,6 +105,20 @@ impl Error {
         self
     }
 
+    /// Returns the same failure for somebody else whom it hit; what caused it stays with the first.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        let inner = &*self.0;
+        Self(Box::new(Inner {
+            kind: inner.kind,
+            code: inner.code.clone(),
+            message: inner.message.clone(),
+            excerpt: inner.excerpt.clone(),
+            hints: inner.hints.clone(),
+            cause: None,
+        }))
+    }
+
     /// Returns the kind.
     pub fn kind(&self) -> Kind {
         self.0.kind

@@ -7,9 +7,20 @@
 //!
 //! Data goes to the right, and each room knows only rooms to its left; `tests/it/layers.rs` holds the `use` lines to that.
 
+pub mod api;
 pub mod cli;
+pub mod collect;
+pub mod console;
 pub mod error;
+pub mod identity;
+pub mod journal;
 pub mod kql;
+#[cfg(feature = "lab")]
+pub mod lab;
+pub mod run;
 pub mod secret;
+pub mod settings;
+pub mod store;
 pub mod time;
 pub mod transport;
+pub mod vault;

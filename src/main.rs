@@ -1,3 +1,7 @@
-//! Parse, settle, run, exit code.
+//! Parse, settle, run, exit code: all of it in [`ircollect::run::main`]; only the process ends here.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(ircollect::run::main(std::env::args_os()))
+}

@@ -31,6 +31,15 @@ pub struct HuntArgs {
     /// Write the rows of a single query to a file, or `-` for standard output, too
     #[arg(long, value_name = "FILE|-")]
     pub output: Option<PathBuf>,
+    /// Cut a window whose result would pass the API's caps: auto, off, or always into slices of a duration
+    #[arg(long, value_name = "auto|off|DUR", value_parser = slice, default_value = "auto")]
+    pub slice: Slice,
+    /// Go on with what an interrupted run left; what is stored is not fetched again
+    #[arg(long)]
+    pub resume: bool,
+    /// Have the service count the window's rows and hold them against those stored
+    #[arg(long)]
+    pub reconcile: bool,
     /// Calls in flight a tenant and API
     #[arg(long, value_name = "N", default_value_t = 4)]
     pub concurrency: u16,
@@ -68,4 +77,14 @@ pub enum Slice {
     Auto,
     /// Never.
     Off,
+    /// Into slices of this length.
+    Every(jiff::SignedDuration),
+}
+
+fn slice(text: &str) -> Result<Slice, String> {
+    match text {
+        "auto" => Ok(Slice::Auto),
+        "off" => Ok(Slice::Off),
+        length => crate::time::parse_duration(length).map(Slice::Every).map_err(|error| error.message().to_owned()),
+    }
 }

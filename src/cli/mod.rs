@@ -130,15 +130,18 @@ pub struct TokenArgs {
     /// The API the token is for
     #[arg(long, value_enum, required_unless_present = "scope", conflicts_with = "scope")]
     pub api: Option<TokenApi>,
-    /// Any scope, such as https://graph.microsoft.com/.default
+    /// Any scope, such as `https://graph.microsoft.com/.default`
     #[arg(long, value_name = "URL/.default")]
     pub scope: Option<String>,
     /// Form in which it is printed
     #[arg(long, value_enum, default_value_t)]
     pub print: TokenForm,
     /// Print the decoded claims instead: audience, app, tenant, roles, expiry
-    #[arg(long)]
+    #[arg(long, conflicts_with = "print")]
     pub claims: bool,
+    /// Fail unless the token is good for at least so long
+    #[arg(long, value_name = "DUR")]
+    pub min_valid: Option<String>,
 }
 
 /// What a token may be asked for.

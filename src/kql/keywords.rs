@@ -109,8 +109,7 @@ const DECLARED: &[&str] = &[
     "title",
     "to",
     "top-hitters",
-    "top-
-    nested",
+    "top-nested",
     "toscalar",
     "totable",
     "verbose",
@@ -163,8 +162,7 @@ const NEVER: &[&str] = &[
     "granny-asc",
     "granny-desc",
     "graph-match",
-    "graph-
-    shortest-paths",
+    "graph-shortest-paths",
     "graph-to-table",
     "harddelete",
     "hardretention",
@@ -197,8 +195,7 @@ const NEVER: &[&str] = &[
     "linechart",
     "macro-expand",
     "make-graph",
-    "graph-
-    mark-components",
+    "graph-mark-components",
     "graph-where-nodes",
     "graph-where-edges",
     "make-series",
@@ -231,8 +228,7 @@ const NEVER: &[&str] = &[
     "or",
     "others",
     "parse-where",
-    "parse-
-    kv",
+    "parse-kv",
     "partitioned-by",
     "pathformat",
     "piechart",

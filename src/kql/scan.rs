@@ -55,8 +55,8 @@ fn at(text: &[u8], index: usize) -> u8 {
     text.get(index).copied().unwrap_or_default()
 }
 
-fn run(text: &[u8], start: usize, test: impl Fn(u8) -> bool) -> usize {
-    text.get(start..).map_or(0, |rest| rest.iter().take_while(|byte| test(**byte)).count())
+fn run(text: &[u8], start: usize, belongs: impl Fn(u8) -> bool) -> usize {
+    text.get(start..).map_or(0, |rest| rest.iter().take_while(|byte| belongs(**byte)).count())
 }
 
 fn digits(text: &[u8], start: usize) -> usize {

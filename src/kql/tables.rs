@@ -82,6 +82,11 @@ pub fn all() -> impl Iterator<Item = &'static TableInfo> {
     TABLES.values()
 }
 
+/// Returns the names of the Sentinel tables that are known.
+pub fn sentinel() -> impl Iterator<Item = &'static str> {
+    SENTINEL.iter().copied()
+}
+
 /// Returns where a table's rows come from. Custom logs of a workspace end in `_CL`.
 pub fn origin(name: &str) -> Origin {
     match find(name) {

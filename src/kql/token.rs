@@ -33,7 +33,7 @@ pub(super) enum Form {
     Datetime,
     Timespan,
     Guid,
-    /// A GUID without `guid(...)` around it, which only `dynamic` takes.
+    /// A GUID without `guid(...)` around it, which is always an error.
     RawGuid,
     String,
 }

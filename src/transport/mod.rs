@@ -2,11 +2,71 @@
 //!
 //! It knows *a* bearer, never whose, and neither disk nor command line. Retry is one pure decision with one owner.
 
+mod audience;
+mod budget;
+mod call;
+mod classify;
+mod client;
+mod envelope;
+mod failure;
+mod pace;
+pub mod retry;
+mod send;
+mod stated;
+
+pub use budget::Budget;
+pub use call::Call;
+pub use client::{HttpOptions, client};
+pub use envelope::{Envelope, Form};
+pub use failure::ServiceFault;
+pub use pace::{Limits, Pace};
+
 use crate::{
     error::Error,
     secret::{SafeUrl, Secret},
 };
-use std::time::Duration;
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Sends calls: one for all tenants and APIs of a run.
+pub struct Transport {
+    client: reqwest::Client,
+    pace: Arc<Pace>,
+    witness: Arc<dyn Witness>,
+    cancel: CancellationToken,
+    /// The origins that answered before: connecting to them is worth more patience.
+    reached: Mutex<HashSet<String>>,
+}
+
+impl Transport {
+    /// Creates a transport over a client of [`client`]; `cancel` ends every wait and exchange.
+    pub fn new(client: reqwest::Client, pace: impl Into<Arc<Pace>>, witness: Arc<dyn Witness>, cancel: CancellationToken) -> Self {
+        Self { client, pace: pace.into(), witness, cancel, reached: Mutex::default() }
+    }
+
+    /// Returns the lanes, to set their limits.
+    pub fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
+    fn reached(&self, call: &Call) -> bool {
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner).contains(&call.url.origin().ascii_serialization())
+    }
+
+    fn mark_reached(&self, call: &Call) {
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner).insert(call.url.origin().ascii_serialization());
+    }
+}
+
+impl std::fmt::Debug for Transport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transport").field("pace", &self.pace).finish_non_exhaustive()
+    }
+}
 
 /// Where bearers come from. Implemented by the application's identity.
 #[async_trait::async_trait]

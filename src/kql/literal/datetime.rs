@@ -153,7 +153,7 @@ fn time_of_day(text: &str) -> Option<i64> {
     let within = |part: &str, below: i64| number(part).filter(|number| *number < below);
     let hours = within(parts.next()?, 24)?;
     let minutes = parts.next().map_or(Some(0), |part| within(part, 60))?;
-    let (whole, fraction) = parts.next().map(|part| part.split_once('.').unwrap_or((part, ""))).unwrap_or(("0", ""));
+    let (whole, fraction) = parts.next().map_or(("0", ""), |part| part.split_once('.').unwrap_or((part, "")));
     let seconds = within(whole, 60)?;
     if parts.next().is_some() || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;

@@ -16,6 +16,7 @@ use crate::kql::ast::{Literal, TypeName};
 use crate::kql::token::Form;
 
 pub(super) use number::parse_long;
+
 pub(super) use text::decode;
 
 /// Kusto ticks (100 ns) a second.
@@ -54,12 +55,17 @@ pub(super) fn value(form: Form, text: &str) -> Option<Literal> {
         Form::Long => parse_long(inner).map(Literal::Long),
         Form::Int => parse_long(inner).and_then(|number| i32::try_from(number).ok()).map(Literal::Int),
         Form::Real => number::parse_real(inner).map(Literal::Real),
-        Form::Decimal => number::is_decimal(inner).then(|| Literal::Decimal(inner.to_owned())),
+        Form::Decimal => parse_decimal(inner).map(Literal::Decimal),
         Form::Datetime => parse_datetime(unquoted).map(Literal::Datetime),
         Form::Timespan => parse_timespan(unquoted).map(Literal::Timespan),
-        Form::Guid | Form::RawGuid => guid(unquoted).map(Literal::Guid),
+        Form::Guid | Form::RawGuid => parse_guid(unquoted).map(Literal::Guid),
         Form::String => decode(text).map(Literal::String),
     }
+}
+
+/// Returns the digits of a decimal, if it is one.
+pub(super) fn parse_decimal(text: &str) -> Option<String> {
+    number::is_decimal(text).then(|| text.to_owned())
 }
 
 fn boolean(text: &str) -> Option<bool> {
@@ -71,7 +77,7 @@ fn boolean(text: &str) -> Option<bool> {
 }
 
 /// Returns a GUID in lower case with hyphens; braces and missing hyphens are taken.
-fn guid(text: &str) -> Option<String> {
+pub(super) fn parse_guid(text: &str) -> Option<String> {
     let bare = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(text);
     let shaped = bare.len() == 36 || bare.len() == 32;
     uuid::Uuid::try_parse(bare).ok().filter(|_| shaped).map(|guid| guid.hyphenated().to_string())

@@ -8,8 +8,9 @@ use crate::kql::ast::{Name, Span};
 use crate::kql::syntax_error::SyntaxError;
 use crate::kql::token::{Flaw, Kind, Token};
 
-/// Parts may lie within one another this deep. People's queries stay below 30; the limit is for the stack's sake.
-const MAX_DEPTH: usize = 150;
+/// Parts may lie within one another this deep. People's queries stay below 30; the limit is for the sake of the stack of whoever
+/// walks the tree.
+const MAX_DEPTH: usize = 200;
 
 /// Operators may follow one another without parentheses this often, where each makes the tree one deeper.
 const MAX_HEIGHT: usize = 500;
@@ -129,6 +130,12 @@ impl Parser<'_> {
         SyntaxError::new(self.text, span, message)
     }
 
+    /// As [`Self::lacks_token`], at an earlier place.
+    pub(super) fn lacked_token(&mut self, position: usize, message: &str) -> SyntaxError {
+        self.position = position;
+        self.lacks_token(message)
+    }
+
     /// The error of a missing part of the query; says so where a keyword stands in its place.
     pub(super) fn lacks(&self, what: &str) -> SyntaxError {
         let last = self.last_end();
@@ -150,13 +157,12 @@ impl Parser<'_> {
             return Err(self.refuse("the query is nested too deeply"));
         }
         self.depth += 1;
-        let result = self.beside(|parser| {
-            let result = parse(parser);
-            parser.grow(1)?;
-            result
-        });
+        let outside = std::mem::replace(&mut self.height, 0);
+        let result = parse(self);
         self.depth -= 1;
-        result
+        let grown = self.grow(1);
+        self.height = self.height.max(outside);
+        grown.and(result)
     }
 
     /// Parses something that stands beside what was parsed: the higher of the two counts.

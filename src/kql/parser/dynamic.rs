@@ -27,6 +27,7 @@ impl Parser<'_> {
     fn json_value(&mut self) -> Parsed<Option<String>> {
         match self.kind() {
             Kind::Literal(Form::Int) => Ok(None),
+            Kind::Literal(Form::RawGuid) => self.literal().map(|_| None),
             Kind::Literal(form) => self.json_constant(form).map(Some),
             Kind::Punct("-") => self.negative_number(),
             Kind::Keyword("null", _) => Ok(Some(self.plain_name().text)),
@@ -82,10 +83,10 @@ impl Parser<'_> {
             let value = self.json()?.ok_or_else(|| self.lacks("JSON value"))?;
             return Ok(Some(format!("{}:{value}", quoted(&key))));
         }
-        let lacks = self.lacks_token("missing JSON key");
+        let before = self.position;
         match self.json() {
             Ok(None) if !self.at(":") => Ok(None),
-            _ => Err(lacks),
+            _ => Err(self.lacked_token(before, "missing JSON key")),
         }
     }
 }

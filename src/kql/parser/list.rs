@@ -64,9 +64,9 @@ impl Parser<'_> {
             next = if self.at_end() || ended(self) {
                 None
             } else if self.eat(",") {
-                self.after_comma(list, &element)?
+                self.after_comma(list, element)?
             } else if list.ends.is_some() {
-                self.without_comma(&element)?
+                self.without_comma(element)?
             } else {
                 None
             };
@@ -84,10 +84,10 @@ impl Parser<'_> {
 
     /// Another element without a comma is a comma missing; nothing that could be one is for whoever comes next.
     fn without_comma<T>(&mut self, element: impl Fn(&mut Self) -> Parsed<Option<T>>) -> Parsed<Option<T>> {
-        let error = self.lacks_token("expected `,`");
+        let before = self.position;
         match element(self) {
             Ok(None) => Ok(None),
-            Ok(Some(_)) | Err(_) => Err(error),
+            Ok(Some(_)) | Err(_) => Err(self.lacked_token(before, "expected `,`")),
         }
     }
 }

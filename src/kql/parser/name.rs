@@ -24,7 +24,7 @@ impl Parser<'_> {
     }
 
     fn scan_bracketed_name(&self, offset: usize) -> usize {
-        let strings = (1..).take_while(|index| self.token_at(offset + index).kind == Kind::Literal(Form::String)).count();
+        let strings = (1..self.tokens.len()).take_while(|index| self.token_at(offset + index).kind == Kind::Literal(Form::String)).count();
         if strings > 0 && self.fixed_at(offset + strings + 1) == "]" { strings + 2 } else { 0 }
     }
 

@@ -32,10 +32,10 @@ impl Parser<'_> {
             if self.eat(";") {
                 continue;
             }
-            let lacks = self.lacks_token("expected `;`");
+            let before = self.position;
             match self.statement() {
                 Ok(None) => break,
-                Ok(Some(_)) | Err(_) => return Err(lacks),
+                Ok(Some(_)) | Err(_) => return Err(self.lacked_token(before, "expected `;`")),
             }
         }
         Ok(statements)

@@ -118,8 +118,7 @@ impl Parser<'_> {
             "render" => Self::render,
             "reduce" => Self::reduce,
             "consume" => Self::consume,
-            "assert-schema" => Self::assert_schema,
-            "__executeAndCache" => Self::execute_and_cache,
+            "assert-schema" | "__executeAndCache" => Self::bare,
             "inline_external_table" if self.inline_table_ahead() => Self::inline_table_operator,
             _ => return None,
         })

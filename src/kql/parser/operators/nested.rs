@@ -51,11 +51,10 @@ impl Parser<'_> {
 
     fn facet_with(&mut self) -> Parsed<Vec<Operator>> {
         let whole = self.eat("(");
-        let lacks = self.lacks("query operator");
         if !whole {
-            return Ok(vec![self.operator()?.ok_or(lacks)?]);
+            return Ok(vec![self.operator()?.ok_or_else(|| self.lacks("query operator"))?]);
         }
-        let operators = self.operators_if_ahead()?.ok_or(lacks)?;
+        let operators = self.operators_if_ahead()?.ok_or_else(|| self.lacks("query operator"))?;
         self.expect(")")?;
         Ok(operators)
     }

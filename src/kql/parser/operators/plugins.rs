@@ -74,13 +74,12 @@ impl Parser<'_> {
         Ok(OperatorKind::Consume)
     }
 
-    pub(super) fn execute_and_cache(&mut self) -> Parsed<OperatorKind> {
-        Ok(OperatorKind::Other(self.keyword()))
-    }
-
-    pub(super) fn assert_schema(&mut self) -> Parsed<OperatorKind> {
+    /// `assert-schema (...)` and `__executeAndCache`.
+    pub(super) fn bare(&mut self) -> Parsed<OperatorKind> {
         let name = self.keyword();
-        self.row_schema()?;
+        if name.text == "assert-schema" {
+            self.row_schema()?;
+        }
         Ok(OperatorKind::Other(name))
     }
 

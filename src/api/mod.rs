@@ -1,0 +1,9 @@
+//! What to ask of the services and how their answers are read: requests out, rows in as they arrive.
+//!
+//! It knows neither tokens nor disk: bearers come from whoever implements [`crate::transport::Authorize`], rows go to whoever
+//! implements [`hunting::Rows`].
+
+pub mod cut;
+pub mod hunting;
+pub mod refusal;
+pub mod rows;

@@ -1,0 +1,75 @@
+//! The work: jobs over windows, cut where the services' caps demand it, stored whole or named as gaps.
+//!
+//! It asks through [`Hunter`] and tells through [`Observer`]; it knows neither HTTP client, command line nor environment.
+
+mod cutting;
+mod finish;
+mod hunt;
+pub mod pack;
+mod part;
+mod pick_up;
+mod plan;
+mod reconcile;
+pub mod report;
+mod schedule;
+mod slices;
+mod subject;
+
+pub use hunt::{HuntJob, hunt};
+pub use plan::SliceMode;
+pub use schedule::{Waiting, side_by_side};
+pub use subject::Subject;
+
+use crate::{
+    api::hunting::{Answer, Rows},
+    error::Result,
+    time::Window,
+};
+use std::time::Duration;
+
+/// Sees what jobs are doing. Implemented by what draws progress.
+pub trait Observer: Send + Sync {
+    /// A job begins.
+    fn started(&self, job: &str);
+    /// A job has so many rows and bytes, those of the answer under way included.
+    fn advanced(&self, job: &str, rows: u64, bytes: u64);
+    /// A job waits.
+    fn waiting(&self, job: &str, length: Duration, reason: &str);
+    /// A job ended.
+    fn ended(&self, job: &report::Job);
+}
+
+/// One question to a hunting API.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The KQL text.
+    pub query: String,
+    /// The window sent beside it, for the API that takes one.
+    pub timespan: Option<Window>,
+    /// A smaller question can be asked, so that a gateway's failure need not be tried again for an hour.
+    pub can_be_cut: bool,
+}
+
+/// What a job's calls have cost.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Effort {
+    /// Requests sent.
+    pub calls: u32,
+    /// Those that were tries again.
+    pub retries: u32,
+    /// Time waited for quotas.
+    pub throttled: Duration,
+}
+
+/// Asks one tenant's hunting API, on one job's waiting budget.
+#[async_trait::async_trait]
+pub trait Hunter: Send + Sync {
+    /// Asks and hands the rows on as they come.
+    ///
+    /// # Errors
+    /// What the service, the budget or `rows` refused.
+    async fn ask(&self, question: &Question, rows: &mut dyn Rows) -> Result<Answer>;
+
+    /// Returns what the questions so far have cost.
+    fn effort(&self) -> Effort;
+}

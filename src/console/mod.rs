@@ -1,0 +1,84 @@
+//! What people see: errors with hints, the closing words, tables, progress, and the log. Standard output carries data and the
+//! summary and nothing else; everything for people goes to standard error.
+
+mod failure;
+mod log;
+mod outcome;
+mod progress;
+mod prompt;
+mod text;
+
+pub use failure::report;
+pub use log::{LogOptions, start as start_log};
+pub use outcome::closing_words;
+pub use progress::Progress;
+pub use text::visible;
+
+use std::io::{IsTerminal, Write};
+
+/// Where words go, and how they look there.
+#[derive(Clone, Copy, Debug)]
+pub struct Console {
+    /// Colours on standard error.
+    pub color: bool,
+    /// Progress bars on standard error.
+    pub bars: bool,
+    /// How much is said: 0 as usual, negative less.
+    pub verbosity: i8,
+}
+
+impl Console {
+    /// Settles the style: `color` none means "as the terminal and `NO_COLOR` say".
+    pub fn new(color: Option<bool>, no_color: bool, no_progress: bool, verbosity: i8) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        Self { color: color.unwrap_or(terminal && !no_color), bars: terminal && !no_progress && verbosity >= 0, verbosity }
+    }
+
+    /// Says one line for people.
+    pub fn say(self, words: &str) {
+        if self.verbosity >= 0 {
+            line(words);
+        }
+    }
+
+    /// Says a warning, which `-q` alone does not silence.
+    pub fn warn(self, words: &str) {
+        if self.verbosity >= -1 {
+            let head = if self.color { "\u{1b}[33mwarning:\u{1b}[0m" } else { "warning:" };
+            line(&format!("{head} {}", visible(words)));
+        }
+    }
+
+    /// Shows an error with its causes and hints.
+    pub fn error(self, error: &crate::error::Error) {
+        line(&report(error, self.color));
+    }
+}
+
+/// A closed standard error is no reason to fail: there is nobody left to tell.
+fn line(words: &str) {
+    let _closed = writeln!(std::io::stderr().lock(), "{words}");
+}
+
+/// Writes data to standard output; a closed pipe ends it in silence, as `head` expects.
+///
+/// # Errors
+/// [`crate::error::Kind::Disk`] where it cannot be written otherwise.
+pub fn print_data(text: &str) -> crate::error::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(crate::error::Error::new(crate::error::Kind::Disk, "writing to standard output failed").caused_by(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(crate) use outcome::{grouped, size};
+
+/// Returns an empty table with that head, as wide as its content and the terminal allow.
+pub(crate) fn table(head: &[&str]) -> comfy_table::Table {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING).set_header(head.to_vec());
+    table
+}

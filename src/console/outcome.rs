@@ -1,0 +1,92 @@
+//! The closing words of a run: what is stored where, and what is missing.
+
+use super::visible;
+use crate::collect::report::{Job, JobStatus, Summary};
+use std::fmt::Write;
+
+/// Renders the end of a run for people: a block a job, gaps and errors with their hints.
+pub fn closing_words(summary: &Summary) -> String {
+    let mut text = String::new();
+    for job in &summary.jobs {
+        one_job(&mut text, job, &summary.case);
+    }
+    for skip in &summary.skipped {
+        let _ = writeln!(text, "skipped {}: {}", visible(&skip.name), visible(&skip.reason));
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+fn one_job(text: &mut String, job: &Job, case: &str) {
+    let status = match job.status {
+        JobStatus::Complete => "complete",
+        JobStatus::Partial => "INCOMPLETE",
+        JobStatus::Failed => "FAILED",
+    };
+    let retries = if job.retries > 0 { format!(", {} retries", job.retries) } else { String::new() };
+    let _ = writeln!(
+        text,
+        "{}: {status}, {} rows in {} calls{retries} ({}, tenant {})",
+        visible(&job.name),
+        grouped(job.rows),
+        job.calls,
+        job.api,
+        visible(&job.profile)
+    );
+    for file in &job.files {
+        let _ = writeln!(text, "  {case}/{}  {}  sha256 {}", visible(&file.path), size(file.bytes), file.sha256);
+    }
+    if let Some(counted) = job.counted {
+        let _ = writeln!(text, "  the service counted {} rows", grouped(counted));
+    }
+    for note in &job.notes {
+        let _ = writeln!(text, "  note: {}", visible(note));
+    }
+    // The error of a job that failed as a whole says why, and is shown after this.
+    for gap in job.gaps.iter().filter(|_| job.status != JobStatus::Failed) {
+        let (from, to) = (crate::time::rfc3339(gap.window.from), crate::time::rfc3339(gap.window.to));
+        let _ = writeln!(text, "  missing [{from}, {to}): {}", visible(&gap.reason));
+    }
+}
+
+/// Writes a number with a comma every three digits.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Writes a number of bytes in the unit that fits.
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KB", "MB", "GB", "TB"];
+    if bytes < 1_000 {
+        return format!("{bytes} B");
+    }
+    let mut tenths = bytes / 100;
+    let mut unit = 0;
+    while tenths >= 10_000 && unit + 1 < UNITS.len() {
+        tenths /= 1_000;
+        unit += 1;
+    }
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(183_224), "183,224");
+        assert_eq!(size(999), "999 B");
+        assert_eq!(size(1_500), "1.5 KB");
+        assert_eq!(size(120_000_000), "120.0 MB");
+    }
+}

@@ -1,0 +1,201 @@
+//! A simulated tenant in this process (feature `lab`): Entra ID, Key Vault, Microsoft Graph, Defender XDR and Defender for
+//! Endpoint, each over TLS on a loopback port.
+//!
+//! It is a server, not a friend of the client: it follows what is known of the services, refuses what they refuse, and knows
+//! nothing of settings, collection or cases. Queries are answered by the engine of [`crate::kql`]; nothing is canned.
+//!
+//! ```text
+//! options ─► start ─► Lab ── lab.toml, ca.pem, lab.env ─► any client
+//!                      │
+//!      serve ─► wire ─► entra │ vault │ apis ─► hunting ─► kql::engine over the company's tables
+//! ```
+
+mod apis;
+mod body;
+mod company;
+mod connections;
+pub mod data;
+mod directory;
+mod entra;
+mod faults;
+mod files;
+mod hunting;
+mod ids;
+mod keys;
+mod metadata;
+mod options;
+mod pki;
+mod pulls;
+mod quota;
+mod refusal;
+mod roles;
+mod serve;
+mod tokens;
+mod vault;
+mod wire;
+mod world;
+
+pub use options::{Caps, Fault, FaultKind, Options, Retirement, Shape};
+pub use wire::Service;
+pub use world::Seen;
+
+use crate::error::{Error, Kind, Result};
+use axum_server::Handle;
+use directory::Directory;
+use pki::Authority;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use world::World;
+
+/// A running lab. It stops serving when it is dropped.
+pub struct Lab {
+    world: Arc<World>,
+    ca_pem: String,
+    handle: Handle<SocketAddr>,
+}
+
+/// An application registration of the lab: who it is and a secret that belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// Its display name: `ir-collector`, `vault-reader`, and others that are refused in one way each.
+    pub name: String,
+    /// Application (client) id.
+    pub app_id: String,
+    /// Its client secret; the good one where there are several.
+    pub secret: crate::secret::Secret,
+}
+
+/// Starts a simulated tenant.
+///
+/// # Errors
+/// [`Kind::Usage`] where a port cannot be taken, [`Kind::Failed`] where keys or data cannot be made.
+pub async fn start(options: Options) -> Result<Lab> {
+    let listeners = serve::listen(options.port)?;
+    let addresses = serve::addresses(&listeners)?;
+    let made = tokio::task::spawn_blocking(move || World::new(options, addresses)).await;
+    let world = Arc::new(made.map_err(|error| Error::new(Kind::Failed, format!("the lab could not be made: {error}")))??);
+    let authority = Authority::new()?;
+    let handle = serve::serve(&world, &authority, listeners)?;
+    Ok(Lab { world, ca_pem: authority.pem, handle })
+}
+
+impl Lab {
+    /// Where a service listens.
+    pub fn address(&self, service: Service) -> SocketAddr {
+        self.world.address(service)
+    }
+
+    /// The address of a service as a URL without a path, `https://127.0.0.1:PORT`.
+    pub fn url(&self, service: Service) -> String {
+        let scheme = if service == Service::Identity { "http" } else { "https" };
+        format!("{scheme}://{}", self.address(service))
+    }
+
+    /// All services and where they listen.
+    pub fn addresses(&self) -> Vec<(Service, SocketAddr)> {
+        Service::ALL.into_iter().map(|service| (service, self.address(service))).collect()
+    }
+
+    /// The certificate that clients are to trust, PEM.
+    pub fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    /// The directory (tenant) id of the company.
+    pub fn tenant(&self) -> &'static str {
+        directory::HOME
+    }
+
+    /// All tenants: directory id and domains. The collector's registration is in each, the others in the first only.
+    pub fn tenants(&self) -> Vec<(String, Vec<String>)> {
+        let Directory { tenants, .. } = &self.world.directory;
+        tenants.iter().map(|tenant| (tenant.id.clone(), tenant.domains.clone())).collect()
+    }
+
+    /// The application registrations that have a secret.
+    pub fn registrations(&self) -> Vec<Registration> {
+        let apps = self.world.directory.apps.iter().filter_map(|app| {
+            let secret = crate::secret::Secret::new(app.secrets.first()?.value.as_str());
+            Some(Registration { name: app.name.to_owned(), app_id: app.id.clone(), secret })
+        });
+        apps.collect()
+    }
+
+    /// What `now()` is in the lab's queries.
+    pub fn now(&self) -> jiff::Timestamp {
+        self.world.now()
+    }
+
+    /// The content of `lab.toml`, for a certificate that lies at `ca_file` (absolute, or relative to `lab.toml`).
+    pub fn toml(&self, ca_file: &Path) -> String {
+        files::toml(&self.world, &ca_file.display().to_string())
+    }
+
+    /// The variables of `lab.env`: those of ircollect, the vault's login, and addresses for curl.
+    pub fn variables(&self, dir: &Path) -> Vec<(&'static str, String)> {
+        let path = |name: &str| dir.join(name).display().to_string();
+        files::variables(&self.world, &path("lab.toml"), &path("ca.pem"))
+    }
+
+    /// The content of `lab.env`, for files that lie in `dir`.
+    pub fn env(&self, dir: &Path) -> String {
+        files::env(&self.variables(dir))
+    }
+
+    /// Writes `lab.toml`, `ca.pem` and `lab.env` to `dir`, which is made if it is not there. Returns the path of `lab.toml`.
+    ///
+    /// # Errors
+    /// [`Kind::Disk`] where they cannot be written.
+    pub fn write(&self, dir: &Path) -> Result<PathBuf> {
+        fs_err::create_dir_all(dir).map_err(|error| Error::new(Kind::Disk, format!("could not make the lab's folder: {error}")))?;
+        let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+        files::write(&dir.join("ca.pem"), &self.ca_pem)?;
+        files::write(&dir.join("lab.env"), &self.env(&dir))?;
+        files::write(&dir.join("lab.toml"), &self.toml(Path::new("ca.pem")))?;
+        Ok(dir.join("lab.toml"))
+    }
+
+    /// The variables of an App Service whose managed identity is `ir-identity`.
+    pub fn identity_variables(&self) -> Vec<(&'static str, String)> {
+        let endpoint = format!("{}/msi/token", self.url(Service::Identity));
+        vec![("IDENTITY_ENDPOINT", endpoint), ("IDENTITY_HEADER", self.world.identity_header.clone())]
+    }
+
+    /// A token of another issuer that stands for `ir-collector` (workload identity federation), good for `lifetime` seconds.
+    pub fn federated_token(&self, lifetime: i64) -> crate::secret::Secret {
+        crate::secret::Secret::new(entra::federated::token(&self.world, jiff::Timestamp::now().as_second(), lifetime))
+    }
+
+    /// A stand-in for the Azure CLI: a shell script that, called `az` and first on PATH, is signed in as the vault-reader.
+    pub fn az_script(&self) -> String {
+        files::az_script(&self.world)
+    }
+
+    /// Every request received so far, in the order of the answers.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.world.seen()
+    }
+
+    /// Every secret, key and token handed out so far, and the secrets of the registrations: what no log may hold.
+    pub fn secrets_handed_out(&self) -> Vec<String> {
+        let registered = self.world.directory.apps.iter().flat_map(|app| app.secrets.iter().map(|secret| secret.value.clone()));
+        let mut all: Vec<String> = registered.chain(self.world.ledger.all()).collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    /// Stops serving; open calls have a moment to end.
+    pub async fn stop(self) {
+        serve::stop(&self.handle).await;
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        self.handle.shutdown();
+    }
+}

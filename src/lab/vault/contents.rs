@@ -1,0 +1,258 @@
+//! What lies in the vaults, and who may do what with it. Every vault holds the same, so that a refusal is about the caller.
+
+use crate::error::{Error, Kind, Result};
+use crate::lab::{
+    directory::{IDENTITY, VAULT_READER},
+    ids::{self, client_secret},
+    keys::KeyPair,
+};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+
+const DAY: i64 = 86_400;
+
+/// One of the three collections of a vault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Family {
+    Secrets,
+    Certificates,
+    Keys,
+}
+
+impl Family {
+    /// Reads a path's first segment.
+    pub(super) fn parse(segment: &str) -> Option<Self> {
+        match segment.to_ascii_lowercase().as_str() {
+            "secrets" => Some(Self::Secrets),
+            "certificates" => Some(Self::Certificates),
+            "keys" => Some(Self::Keys),
+            _ => None,
+        }
+    }
+
+    pub(super) fn plural(self) -> &'static str {
+        match self {
+            Self::Secrets => "secrets",
+            Self::Certificates => "certificates",
+            Self::Keys => "keys",
+        }
+    }
+
+    pub(super) fn singular(self) -> &'static str {
+        self.plural().trim_end_matches('s')
+    }
+}
+
+/// What a version holds.
+pub(super) enum Content {
+    /// A plain secret and its content type.
+    Secret(String, Option<&'static str>),
+    /// A certificate with its key, and the value of the secret behind it: the same bytes each time it is read.
+    Certificate { pair: KeyPair, exportable: bool, pem: bool, value: String },
+}
+
+/// One version of an object.
+pub(super) struct Version {
+    pub(super) id: String,
+    pub(super) enabled: bool,
+    pub(super) from: Option<i64>,
+    pub(super) to: Option<i64>,
+    pub(super) created: i64,
+    pub(super) content: Content,
+}
+
+/// A named object; the newest version is the last.
+pub(super) struct Object {
+    pub(super) name: &'static str,
+    pub(super) versions: Vec<Version>,
+}
+
+impl Object {
+    /// Whether it shows in a collection: a certificate is also a key and a secret.
+    pub(super) fn is_in(&self, family: Family) -> bool {
+        let certificate = matches!(self.versions.last().map(|version| &version.content), Some(Content::Certificate { .. }));
+        certificate || family == Family::Secrets
+    }
+
+    /// The version of that id, or the newest.
+    pub(super) fn version(&self, id: Option<&str>) -> Option<&Version> {
+        match id {
+            Some(id) => self.versions.iter().find(|version| version.id.eq_ignore_ascii_case(id)),
+            None => self.versions.last(),
+        }
+    }
+}
+
+/// How a vault decides who may do what.
+pub(super) enum Access {
+    /// Role assignments: applications and the data actions they have.
+    Rbac(Vec<(&'static str, &'static [&'static str])>),
+    /// Access policies that name nobody.
+    Policy,
+    /// A firewall that knows no address.
+    Firewall,
+    /// A private link only.
+    PrivateLink,
+}
+
+/// A vault.
+pub(super) struct Vault {
+    pub(super) name: &'static str,
+    pub(super) access: Access,
+}
+
+/// The vaults and their common contents.
+pub(crate) struct Vaults {
+    pub(super) vaults: Vec<Vault>,
+    pub(super) objects: Vec<Object>,
+}
+
+/// Key Vault Secrets User, Certificate User and Crypto User.
+const USER: &[&str] = &["secrets/getSecret/action", "secrets/readMetadata/action", "certificates/read", "keys/read", "keys/sign/action"];
+/// Key Vault Reader: metadata only.
+const READER: &[&str] = &["secrets/readMetadata/action", "certificates/read", "keys/read"];
+
+/// The certificates that the collector's registration may know, by name.
+pub(crate) struct Certificates {
+    pfx: KeyPair,
+    pem: KeyPair,
+    sealed: KeyPair,
+    unregistered: KeyPair,
+    expired: KeyPair,
+    elliptic: KeyPair,
+}
+
+impl Certificates {
+    /// Makes them, on as many threads as there are keys to make.
+    pub(crate) fn new(now: i64) -> Result<Self> {
+        std::thread::scope(|scope| {
+            let (from, to) = (now - 30 * DAY, now + 335 * DAY);
+            let rsa = |name: &'static str, from: i64, to: i64| scope.spawn(move || KeyPair::rsa(name, from, to));
+            let (pfx, pem) = (rsa("ir-app", from, to), rsa("ir-app-pem", from, to));
+            let (sealed, unregistered) = (rsa("ir-app-sign", from, to), rsa("ir-app-unregistered", from, to));
+            let expired = rsa("ir-app-expired", now - 400 * DAY, now - 35 * DAY);
+            Ok(Self {
+                pfx: made(pfx)?,
+                pem: made(pem)?,
+                sealed: made(sealed)?,
+                unregistered: made(unregistered)?,
+                expired: made(expired)?,
+                elliptic: KeyPair::elliptic("ir-app-ec", from, to)?,
+            })
+        })
+    }
+
+    /// Those that the registration knows.
+    pub(crate) fn registered(&self) -> Vec<KeyPair> {
+        vec![self.pfx.clone(), self.pem.clone(), self.sealed.clone(), self.expired.clone()]
+    }
+}
+
+fn made(thread: std::thread::ScopedJoinHandle<'_, Result<KeyPair>>) -> Result<KeyPair> {
+    thread.join().unwrap_or_else(|_| Err(Error::new(Kind::Failed, "could not make an RSA key for the lab")))
+}
+
+/// The collector's client secrets, as the registration knows them.
+pub(crate) struct Secrets<'a> {
+    pub(crate) good: &'a str,
+    pub(crate) expired: &'a str,
+}
+
+impl Vaults {
+    /// Fills them.
+    pub(crate) fn new(certificates: &Certificates, secrets: &Secrets<'_>, now: i64) -> Result<Self> {
+        let mut objects = certificate_objects(certificates, now)?;
+        objects.extend(secret_objects(secrets, now));
+        objects.sort_by_key(|object| object.name);
+        Ok(Self { vaults: vaults(), objects })
+    }
+
+    /// Finds the vault that a host name means: its first label; an address means the first vault.
+    pub(super) fn at(&self, host: &str) -> Option<&Vault> {
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        let label = name.strip_suffix(&format!(".{}", crate::lab::directory::VAULT_SUFFIX));
+        match label {
+            Some(label) => self.vaults.iter().find(|vault| vault.name == label),
+            None => self.vaults.first(),
+        }
+    }
+
+    /// Finds an object; names are case-insensitive.
+    pub(super) fn object(&self, family: Family, name: &str) -> Option<&Object> {
+        self.objects.iter().find(|object| object.is_in(family) && object.name.eq_ignore_ascii_case(name))
+    }
+}
+
+/// The names of the vaults there are.
+pub(crate) const NAMES: &[&str] = &["kv-ir", "kv-denied", "kv-metadata", "kv-policy", "kv-firewall", "kv-private"];
+
+fn vaults() -> Vec<Vault> {
+    let access = |name: &str| match name {
+        "kv-ir" => Access::Rbac(vec![(VAULT_READER, USER), (IDENTITY, USER)]),
+        "kv-metadata" => Access::Rbac(vec![(VAULT_READER, READER)]),
+        "kv-policy" => Access::Policy,
+        "kv-firewall" => Access::Firewall,
+        "kv-private" => Access::PrivateLink,
+        _ => Access::Rbac(Vec::new()),
+    };
+    NAMES.iter().map(|&name| Vault { name, access: access(name) }).collect()
+}
+
+fn certificate_objects(certificates: &Certificates, now: i64) -> Result<Vec<Object>> {
+    let object = |name, pair: &KeyPair, exportable, pem| {
+        let value = if pem { pair.pem(exportable)? } else { BASE64_STANDARD.encode(pair.pfx(exportable)?) };
+        let mut version = version(Content::Certificate { pair: pair.clone(), exportable, pem, value }, now - 30 * DAY);
+        let expired = name == "ir-app-expired";
+        version.from = Some(if expired { now - 400 * DAY } else { now - 30 * DAY });
+        version.to = Some(if expired { now - 35 * DAY } else { now + 335 * DAY });
+        Ok::<_, Error>(Object { name, versions: vec![version] })
+    };
+    Ok(vec![
+        object("ir-app", &certificates.pfx, true, false)?,
+        object("ir-app-pem", &certificates.pem, true, true)?,
+        object("ir-app-sign", &certificates.sealed, false, false)?,
+        object("ir-app-unregistered", &certificates.unregistered, true, false)?,
+        object("ir-app-expired", &certificates.expired, true, false)?,
+        object("ir-app-ec", &certificates.elliptic, true, false)?,
+    ])
+}
+
+fn secret_objects(secrets: &Secrets<'_>, now: i64) -> Vec<Object> {
+    let secret = |value: &str| version(Content::Secret(value.to_owned(), Some("text/plain")), now - 20 * DAY);
+    let with = |value: &str, change: &dyn Fn(&mut Version)| {
+        let mut version = secret(value);
+        change(&mut version);
+        vec![version]
+    };
+    let older = version(Content::Secret(secrets.expired.to_owned(), None), now - 400 * DAY);
+    let object = |name, versions| Object { name, versions };
+    vec![
+        object("ir-app-secret", vec![older, secret(secrets.good)]),
+        object("ir-app-secret-wrong", vec![secret(&client_secret())]),
+        object("ir-app-secret-expired", vec![secret(secrets.expired)]),
+        object("ir-app-secret-newline", vec![secret(&format!("{}\n", secrets.good))]),
+        object("ir-app-secret-ending", with(secrets.good, &|version| version.to = Some(now + 7 * DAY))),
+        object("ir-app-secret-ended", with(secrets.good, &|version| version.to = Some(now - DAY))),
+        object("ir-app-secret-disabled", with(secrets.good, &|version| version.enabled = false)),
+        object("ir-app-secret-early", with(secrets.good, &|version| version.from = Some(now + DAY))),
+    ]
+}
+
+fn version(content: Content, created: i64) -> Version {
+    Version { id: ids::version(), enabled: true, from: None, to: None, created, content }
+}
+
+impl Version {
+    /// The value and content type of the secret, or of the one behind the certificate.
+    pub(super) fn secret(&self) -> (&str, Option<&'static str>) {
+        match &self.content {
+            Content::Secret(value, kind) => (value, *kind),
+            Content::Certificate { value, pem: true, .. } => (value, Some("application/x-pem-file")),
+            Content::Certificate { value, pem: false, .. } => (value, Some("application/x-pkcs12")),
+        }
+    }
+
+    /// Whether the value holds what nobody else may see.
+    pub(super) fn is_confidential(&self) -> bool {
+        !matches!(&self.content, Content::Certificate { exportable: false, .. })
+    }
+}

@@ -1,0 +1,117 @@
+//! What every command is given: the global flags, the environment, the console, the time that is now for the whole run.
+
+use crate::{
+    cli::{ColorChoice, Global, LogFormat},
+    console::{Console, LogOptions, start_log},
+    error::Result,
+    settings::{self, Env, Settings},
+};
+use jiff::Timestamp;
+use std::{
+    path::{Path, PathBuf},
+    sync::Once,
+};
+use tokio_util::sync::CancellationToken;
+
+/// The surroundings of one command.
+pub(super) struct Context {
+    pub(super) global: Global,
+    pub(super) env: Env,
+    pub(super) console: Console,
+    /// When the command began; windows end here.
+    pub(super) now: Timestamp,
+    command_line: Vec<String>,
+    cancel: CancellationToken,
+    abandon: CancellationToken,
+    watched: Once,
+}
+
+impl Context {
+    pub(super) fn new(global: Global, env: Env, command_line: Vec<String>) -> Self {
+        let color = match global.color {
+            ColorChoice::Auto => None,
+            ColorChoice::Always => Some(true),
+            ColorChoice::Never => Some(false),
+        };
+        let no_color = env.text(settings::env::NO_COLOR).is_some_and(|value| !value.is_empty());
+        let verbosity = verbosity(&global);
+        let console = Console::new(color, no_color, global.no_progress, verbosity);
+        Self {
+            global,
+            env,
+            console,
+            now: Timestamp::now(),
+            command_line,
+            cancel: CancellationToken::new(),
+            abandon: CancellationToken::new(),
+            watched: Once::new(),
+        }
+    }
+
+    /// Returns the surroundings of a command that runs inside this one, against a lab: its own flags, these where it gives none,
+    /// the lab's variables over those of the process.
+    #[cfg(feature = "lab")]
+    pub(super) fn inside(&self, mut global: Global, variables: Vec<(&'static str, String)>) -> Self {
+        global.case = global.case.or_else(|| self.global.case.clone());
+        global.max_wait = global.max_wait.or_else(|| self.global.max_wait.clone());
+        global.json |= self.global.json;
+        global.no_progress |= self.global.no_progress;
+        let console = self.console;
+        let (cancel, abandon) = (self.cancel.clone(), self.abandon.clone());
+        self.cancel();
+        let watched = Once::new();
+        watched.call_once(|| {});
+        Self {
+            env: self.env.with(variables),
+            global,
+            console,
+            now: self.now,
+            command_line: self.command_line.clone(),
+            cancel,
+            abandon,
+            watched,
+        }
+    }
+
+    pub(super) fn start_log(&self) -> Result<()> {
+        let options = LogOptions {
+            verbosity: verbosity(&self.global),
+            filter: self.env.text(settings::env::LOG),
+            file: self.global.log_file.clone(),
+            json: self.global.log_format == LogFormat::Json,
+        };
+        start_log(&options, self.console.color)
+    }
+
+    /// Returns what was typed, word by word.
+    pub(super) fn command_line(&self) -> Vec<String> {
+        self.command_line.clone()
+    }
+
+    /// Resolves the settings: which tenants, with what credential, in which cloud; asks for passwords that only a person knows.
+    pub(super) fn settings(&self) -> Result<Settings> {
+        let mut settings = settings::resolve(&self.global, &self.env, Path::new(""))?;
+        super::passwords::ask(&mut settings, self.console)?;
+        Ok(settings)
+    }
+
+    pub(super) fn case_dir(&self) -> Result<PathBuf> {
+        settings::case_dir(&self.global, &self.env, Path::new(""))
+    }
+
+    /// Returns what is cancelled when the process is asked to end. The signals are caught from the first call on.
+    pub(super) fn cancel(&self) -> CancellationToken {
+        self.watched.call_once(|| super::signals::watch(self.console, self.cancel.clone(), self.abandon.clone()));
+        self.cancel.clone()
+    }
+
+    /// Returns when the process is asked to end a second time.
+    pub(super) async fn abandoned(&self) {
+        self.abandon.cancelled().await;
+    }
+}
+
+fn verbosity(global: &Global) -> i8 {
+    let count = |number: u8| i8::try_from(number).unwrap_or(i8::MAX);
+    count(global.verbose).saturating_sub(count(global.quiet))
+}

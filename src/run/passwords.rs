@@ -1,0 +1,45 @@
+//! The passwords of certificate files that have one and name none: asked for at the terminal, if somebody sits there.
+
+use crate::{
+    console::Console,
+    error::Result,
+    identity::{KeyPair, PASSWORD_NEEDED, PASSWORD_WRONG},
+    secret::{Secret, SecretBytes},
+    settings::{Credential, SecretSource, Settings, read_bytes},
+};
+use std::path::Path;
+
+/// How often one is asked for before the file's own refusal is shown.
+const TRIES: u8 = 3;
+
+/// Asks for what is missing. A file that cannot be read is left to whoever uses it, and so is its error.
+///
+/// # Errors
+/// [`crate::error::Kind::Interrupted`] where the answer was Ctrl-C.
+pub(super) fn ask(settings: &mut Settings, console: Console) -> Result<()> {
+    for profile in &mut settings.profiles {
+        if let Credential::CertificateFile { path, password: password @ None, .. } = &mut profile.credential {
+            *password = missing(path, console)?.map(SecretSource::Typed);
+        }
+    }
+    Ok(())
+}
+
+fn missing(path: &Path, console: Console) -> Result<Option<Secret>> {
+    let Ok(bytes) = read_bytes(path) else { return Ok(None) };
+    if !refused_as(PASSWORD_NEEDED, &bytes, None) {
+        return Ok(None);
+    }
+    for _ in 0..TRIES {
+        let Some(password) = console.ask_secret(&format!("password of {}", path.display()))? else { return Ok(None) };
+        if !refused_as(PASSWORD_WRONG, &bytes, Some(&password)) {
+            return Ok(Some(password));
+        }
+        console.warn("that is not its password");
+    }
+    Ok(None)
+}
+
+fn refused_as(code: &str, bytes: &SecretBytes, password: Option<&Secret>) -> bool {
+    KeyPair::parse(bytes, password).is_err_and(|error| error.code() == code)
+}

@@ -1,0 +1,22 @@
+//! Bytes to disk: the case directory, and files in it that appear whole or not at all, hashed as they are written.
+//!
+//! A file is written under a temporary name beside its final place and synced; then the journal says so, durably; then it gets its
+//! name. A kill between any two of these steps leaves a case that verifies, and that the next [`Case::open`] puts in order. What the
+//! rows mean, and what was asked of whom, is not known here: callers hand it through to the journal.
+
+mod case;
+mod commit;
+mod draft;
+mod lock;
+mod output;
+mod place;
+mod recover;
+mod sink;
+
+pub use case::{Case, CaseInfo, CaseView};
+pub use commit::{Facts, Written};
+pub use draft::{Draft, Sealed};
+pub use lock::Holder;
+pub use output::Output;
+pub use place::{Format, Place, safe_name};
+pub use sink::Sink;

@@ -1,0 +1,261 @@
+//! Key Vault's errors as advice: what was asked for, what the vault said with its request id, what to do next.
+//!
+//! Source: Microsoft's page on Key Vault REST error codes; the words of the 403 for roles are parsed for the action and the caller.
+
+use super::Address;
+use crate::error::{Error, Kind};
+use azure_core::{
+    error::ErrorKind,
+    http::{RawResponse, headers::HeaderName},
+};
+use std::error::Error as StdError;
+
+/// Returns the words of the innermost cause.
+pub(super) fn root(error: &azure_core::Error) -> String {
+    let text = chain(error).last().unwrap_or_default();
+    text.trim().replace("\r\n", " ").replace('\n', " ")
+}
+
+fn chain(error: &azure_core::Error) -> impl Iterator<Item = String> {
+    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
+    let mut texts = Vec::new();
+    while let Some(error) = next {
+        texts.push(error.to_string());
+        next = error.source();
+    }
+    texts.into_iter()
+}
+
+/// Returns whether the name of the host does not exist. One that could not be asked about just now may be retried.
+pub(super) fn no_such_host(error: &azure_core::Error) -> bool {
+    let gone = ["Name or service not known", "No address associated", "No such host is known", "nodename nor servname"];
+    chain(error).any(|text| gone.iter().any(|words| text.contains(words)))
+}
+
+fn unresolved(error: &azure_core::Error) -> bool {
+    no_such_host(error) || chain(error).any(|text| text.contains("failed to lookup address") || text.contains("dns error"))
+}
+
+/// What the vault said.
+struct Said {
+    status: u16,
+    code: String,
+    inner: String,
+    message: String,
+    request_id: Option<String>,
+}
+
+/// Turns an error of the SDK into ours; `doing` says what was asked for.
+pub(super) fn explain(doing: &str, vault: &Address, error: &azure_core::Error) -> Error {
+    let explained = match error.kind() {
+        ErrorKind::HttpResponse { status, raw_response: Some(response), .. } => {
+            let said = said(u16::from(*status), response);
+            let id = said.request_id.as_ref().map(|id| format!(" (request id {id})")).unwrap_or_default();
+            let told = Error::new(Kind::Credential, format!("{}{id}", told(&said))).with_code(code(&said));
+            advices(&said).into_iter().fold(told, Error::hint)
+        }
+        ErrorKind::HttpResponse { status, .. } => Error::new(Kind::Credential, format!("the vault answered {}", u16::from(*status))),
+        ErrorKind::DataConversion => Error::new(Kind::Credential, "the answer is not one of Key Vault")
+            .hint("check the vault's URL, and whether a proxy answers in its place"),
+        _ => unanswered(vault, error),
+    };
+    explained.context(format_args!("{doing} {vault}")).caused_by(Plain(root(error)))
+}
+
+/// The cause, without the SDK's type: its `Debug` could show an answer's body.
+#[derive(Debug)]
+struct Plain(String);
+
+impl std::fmt::Display for Plain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl StdError for Plain {}
+
+fn unanswered(vault: &Address, error: &azure_core::Error) -> Error {
+    if unresolved(error) {
+        let host = vault.url().host_str().unwrap_or_default();
+        return Error::new(Kind::Credential, format!("the name {host} cannot be resolved"))
+            .with_code("VaultNotFound")
+            .hint("check the vault's name and the cloud; a vault behind a private endpoint is known inside its network alone")
+            .hint("--resolve HOST=ADDRESS answers the name by hand");
+    }
+    if chain(error).any(|text| text.contains("doesn't match the requested domain")) {
+        return Error::new(Kind::Credential, "its challenge names another domain than its own, so it gets no token")
+            .with_code("VaultChallenge")
+            .hint("check the vault's URL: it must end in the cloud's vault suffix, such as vault.azure.net");
+    }
+    if chain(error).any(|text| text.contains("certificate") || text.contains("UnknownIssuer")) {
+        return Error::new(Kind::Credential, format!("no trusted connection: {}", root(error)))
+            .with_code("Tls")
+            .hint("behind a TLS-inspecting proxy give its root certificate with --ca-file");
+    }
+    Error::new(Kind::Credential, format!("no answer: {}", root(error)))
+        .with_code("VaultUnreachable")
+        .hint("check the network, HTTPS_PROXY, and whether the vault's firewall lets this machine in")
+}
+
+fn said(status: u16, response: &RawResponse) -> Said {
+    let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap_or_default();
+    let text = |pointer: &str| body.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+    Said {
+        status,
+        code: text("/error/code"),
+        inner: text("/error/innererror/code"),
+        message: text("/error/message"),
+        request_id: response.headers().get_optional_string(&HeaderName::from_static("x-ms-request-id")),
+    }
+}
+
+/// The innermost code says most; the bare `Forbidden` hides which of five walls it was.
+fn code(said: &Said) -> String {
+    [&said.inner, &said.code].into_iter().find(|code| !code.is_empty()).cloned().unwrap_or_else(|| said.status.to_string())
+}
+
+fn told(said: &Said) -> String {
+    let words = said.message.split("\r\n").map(str::trim).filter(|line| !line.is_empty());
+    let words = match said.inner.as_str() {
+        // Of the ten lines of a missing role, these three matter.
+        "ForbiddenByRbac" => words
+            .filter(|line| ["Caller is", "Caller:", "Action:"].iter().any(|start| line.starts_with(start)))
+            .collect::<Vec<_>>()
+            .join(" "),
+        _ => words.collect::<Vec<_>>().join(" "),
+    };
+    match (words.is_empty(), code(said)) {
+        (true, code) if code == said.status.to_string() => format!("the vault answered {code}"),
+        (true, code) => format!("the vault answered {} {code}", said.status),
+        (false, code) => format!("{code}: {words}"),
+    }
+}
+
+fn advices(said: &Said) -> Vec<String> {
+    let fixed = |text: &str| vec![text.to_owned()];
+    match (said.status, said.inner.as_str(), said.code.as_str()) {
+        (403, "ForbiddenByRbac", _) => rbac(&said.message),
+        (403, "ForbiddenByFirewall", _) => {
+            fixed("let this machine's address through the vault's firewall (Networking), or run inside its network")
+        }
+        (403, "ForbiddenByConnection", _) => {
+            fixed("the vault takes no public connections: run inside its network, or through its private endpoint with --resolve")
+        }
+        (403, "ForbiddenByPolicy", _) => fixed("a policy of the organisation denies it: ask the vault's administrator"),
+        (403, "SecretDisabled", _) => fixed("enable it in the vault, or name another version: \"name/version\""),
+        (403, "AccessDenied", _) => fixed("add an access policy for this caller: get for secrets, get for certificates, sign for keys"),
+        (403, ..) if said.message.contains("disabled") => fixed("enable it in the vault, or name another version: \"name/version\""),
+        (403, ..) => fixed("the caller may not do this in the vault: check its roles or access policies"),
+        (404, ..) if said.message.contains("deleted") && said.message.contains("recover") => {
+            fixed("check its name and version; one deleted recently can be recovered (az keyvault secret recover)")
+        }
+        (404, ..) => fixed("check its name and version"),
+        (401, ..) => unauthorized(&said.message),
+        (429, ..) => fixed("the vault is busy: try again in a minute"),
+        (500..=599, ..) => fixed("the vault fails at the moment: try again, and see https://azure.status.microsoft"),
+        _ => Vec::new(),
+    }
+}
+
+/// AKV10000 no token, AKV10022 wrong audience, AKV10032 wrong issuer.
+fn unauthorized(message: &str) -> Vec<String> {
+    let advice = if message.contains("AKV10032") {
+        "the login belongs to another directory than the vault: run `az login --tenant` with the vault's directory"
+    } else if message.contains("AKV10022") {
+        "the token is for another cloud's vaults: check --cloud and the vault's suffix"
+    } else {
+        "the vault did not take the login's token: sign in anew"
+    };
+    vec![advice.to_owned()]
+}
+
+/// Data actions, and the least role that holds each.
+const ROLES: [(&str, &str); 4] = [
+    ("vaults/secrets/getSecret", "Key Vault Secrets User"),
+    ("vaults/certificates/read", "Key Vault Certificate User"),
+    ("vaults/keys/sign", "Key Vault Crypto User"),
+    ("vaults/keys/read", "Key Vault Crypto User"),
+];
+
+fn rbac(message: &str) -> Vec<String> {
+    let field = |name: &str| {
+        let rest = message.split_once(name)?.1;
+        rest.lines().next().map(|line| line.trim().trim_matches('\'').to_owned())
+    };
+    let action = field("Action:").unwrap_or_default();
+    let role = ROLES.iter().find(|(part, _)| action.contains(part)).map_or("a role with that action", |(_, role)| role);
+    let caller = field("Caller:").unwrap_or_default();
+    let object = caller.split(';').find_map(|part| part.trim().strip_prefix("oid=")).unwrap_or("OBJECT-ID");
+    let resource = field("Resource:").unwrap_or_default();
+    let scope = vault_of(&resource).unwrap_or("VAULT-RESOURCE-ID");
+    vec![
+        format!(
+            "give the caller the role `{role}` on the vault: az role assignment create --role \"{role}\" --assignee-object-id {object} --scope {scope}"
+        ),
+        "a role assigned just now may take ten minutes to count".to_owned(),
+    ]
+}
+
+fn vault_of(resource: &str) -> Option<&str> {
+    let start = resource.to_ascii_lowercase().find("/vaults/")? + "/vaults/".len();
+    let length = resource.get(start..)?.find('/').unwrap_or(resource.len() - start);
+    resource.get(..start + length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use azure_core::http::{StatusCode, headers::Headers};
+
+    fn explained(status: u16, body: &str) -> Error {
+        let mut headers = Headers::new();
+        headers.insert("x-ms-request-id", "req-1");
+        let status = StatusCode::from(status);
+        let raw_response = Some(Box::new(RawResponse::from_bytes(status, headers, body.to_owned())));
+        let error = azure_core::Error::new(ErrorKind::HttpResponse { status, error_code: None, raw_response }, "x");
+        let vault = Address::parse("kv-ir", "vault.azure.net").unwrap();
+        explain("reading the secret `x` from", &vault, &error)
+    }
+
+    #[test]
+    fn a_missing_role_names_the_role_the_caller_and_the_vault() {
+        let message = "Caller is not authorized to perform action on resource.\\r\\nIf role assignments ...\\r\\nCaller: appid=11;oid=22;iss=https://sts.windows.net/33/\\r\\nAction: 'Microsoft.KeyVault/vaults/secrets/getSecret/action'\\r\\nResource: '/subscriptions/44/resourcegroups/rg/providers/microsoft.keyvault/vaults/kv-ir/secrets/x'\\r\\nAssignment: (not found)\\r\\n";
+        let error = explained(
+            403,
+            &format!(r#"{{"error":{{"code":"Forbidden","message":"{message}","innererror":{{"code":"ForbiddenByRbac"}}}}}}"#),
+        );
+        assert_eq!((error.kind(), error.code()), (Kind::Credential, "ForbiddenByRbac".to_owned()));
+        assert!(error.message().starts_with("reading the secret `x` from https://kv-ir.vault.azure.net: ForbiddenByRbac: Caller is not"));
+        assert!(error.message().ends_with("(request id req-1)"));
+        assert_eq!(
+            error.hints()[0],
+            "give the caller the role `Key Vault Secrets User` on the vault: az role assignment create --role \"Key Vault Secrets User\" --assignee-object-id 22 --scope /subscriptions/44/resourcegroups/rg/providers/microsoft.keyvault/vaults/kv-ir"
+        );
+    }
+
+    #[test]
+    fn every_row_has_an_advice() {
+        let rows = [
+            (404, "SecretNotFound", "", "check its name"),
+            (403, "Forbidden", "ForbiddenByFirewall", "firewall"),
+            (403, "Forbidden", "ForbiddenByConnection", "private endpoint"),
+            (403, "Forbidden", "SecretDisabled", "enable it"),
+            (403, "Forbidden", "AccessDenied", "access policy"),
+            (429, "Throttled", "", "try again"),
+            (503, "ServiceUnavailable", "", "try again"),
+        ];
+        for (status, code, inner, words) in rows {
+            let error = explained(status, &format!(r#"{{"error":{{"code":"{code}","message":"m","innererror":{{"code":"{inner}"}}}}}}"#));
+            assert!(error.hints()[0].contains(words), "{status} {code}: {:?}", error.hints());
+            assert_eq!(error.code(), if inner.is_empty() { code } else { inner });
+        }
+        let issuer = explained(401, r#"{"error":{"code":"Unauthorized","message":"AKV10032: Invalid issuer."}}"#);
+        assert!(issuer.hints()[0].contains("--tenant"));
+    }
+
+    #[test]
+    fn bodies_that_are_not_json_do_not_matter() {
+        let error = explained(502, "<html>bad gateway</html>");
+        assert_eq!(error.message(), "reading the secret `x` from https://kv-ir.vault.azure.net: the vault answered 502 (request id req-1)");
+    }
+}

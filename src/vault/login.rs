@@ -1,0 +1,264 @@
+//! Who asks the vault: developer tools, the machine's identity, a federated token, or a bearer that somebody else gets.
+//!
+//! `azure_identity` does the work, over our HTTP client; its errors are told once, with what to install or run. This is not the
+//! application's own token, whose secret lies in the vault: that is [`crate::identity`].
+
+use super::wire::Wire;
+use crate::{
+    error::{Error, Kind, Result},
+    secret::Secret,
+    transport::{Authorize, Witness},
+};
+use azure_core::{
+    cloud::CustomConfiguration,
+    credentials::{AccessToken, TokenCredential, TokenRequestOptions},
+    http::{ClientOptions, Transport},
+};
+use azure_identity::{
+    AzureCliCredential, AzureCliCredentialOptions, AzureDeveloperCliCredential, AzureDeveloperCliCredentialOptions,
+    ClientAssertionCredentialOptions, ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId,
+    WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
+};
+use std::{
+    collections::HashMap,
+    ffi::OsStr,
+    fmt,
+    path::PathBuf,
+    process::Output,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use url::Url;
+
+/// How to log in.
+#[derive(Clone)]
+pub enum Login {
+    /// `az login`, else `azd auth login`.
+    DeveloperTools,
+    /// The machine's identity: the system's own, or the one with this client id.
+    ManagedIdentity(Option<String>),
+    /// A token that a federated identity provider put into a file.
+    WorkloadIdentity {
+        /// Where tokens are asked for.
+        authority: Url,
+        /// Directory of the identity.
+        tenant: String,
+        /// Client id of the identity.
+        app_id: String,
+        /// File with its token.
+        token_file: PathBuf,
+    },
+    /// Tokens that somebody else gets: an application by secret or certificate, from the environment.
+    Bearer(Arc<dyn Authorize>),
+}
+
+impl Login {
+    fn words(&self) -> &'static str {
+        match self {
+            Self::DeveloperTools => "developer tools",
+            Self::ManagedIdentity(_) => "managed identity",
+            Self::WorkloadIdentity { .. } => "workload identity",
+            Self::Bearer(_) => "environment",
+        }
+    }
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.words())
+    }
+}
+
+/// A token and when it ends.
+#[derive(Clone, Debug)]
+pub struct Bearer {
+    /// The token.
+    pub token: Secret,
+    /// When it ends.
+    pub expires: jiff::Timestamp,
+}
+
+/// A login at work: asks for tokens, keeps them, and remembers why it failed.
+pub struct Session {
+    login: Login,
+    sources: Vec<Source>,
+    tokens: tokio::sync::Mutex<HashMap<String, AccessToken>>,
+    failure: Mutex<Option<Error>>,
+}
+
+type Source = (&'static str, Arc<dyn TokenCredential>);
+
+impl Session {
+    /// Prepares a login; nothing is asked yet.
+    ///
+    /// # Errors
+    /// [`Kind::Credential`] where it cannot work: a token file that cannot be read, an environment that is not supported.
+    pub fn new(login: Login, client: reqwest::Client, witness: Arc<dyn Witness>) -> Result<Arc<Self>> {
+        let wire = Arc::new(Wire::new(client, witness));
+        let sources = sources(&login, wire).map_err(|error| failed(&login, &[(login.words(), super::errors::root(&error))]))?;
+        Ok(Arc::new(Self { login, sources, tokens: tokio::sync::Mutex::default(), failure: Mutex::default() }))
+    }
+
+    /// Returns a token for `scope`, from the cache while it is good for five more minutes.
+    ///
+    /// # Errors
+    /// [`Kind::Credential`] that names each source that failed, and what to do.
+    pub async fn bearer(&self, scope: &str) -> Result<Bearer> {
+        let mut tokens = self.tokens.lock().await;
+        if let Some(token) = tokens.get(scope).filter(|token| expires(token) > soon()) {
+            return Ok(bearer(token));
+        }
+        let token = self.ask(scope).await?;
+        tokens.insert(scope.to_owned(), token.clone());
+        Ok(bearer(&token))
+    }
+
+    async fn ask(&self, scope: &str) -> Result<AccessToken> {
+        if let Login::Bearer(authorize) = &self.login {
+            let token = authorize.bearer(scope).await.map_err(|error| error.context("signing in to the vault"))?;
+            return Ok(AccessToken::new(token.expose().to_owned(), azure_core::time::OffsetDateTime::now_utc() + RENEWED));
+        }
+        let mut failures = Vec::new();
+        for (name, source) in &self.sources {
+            match source.get_token(&[scope], None).await {
+                Ok(token) => return Ok(token),
+                Err(error) => failures.push((*name, super::errors::root(&error))),
+            }
+        }
+        Err(failed(&self.login, &failures))
+    }
+
+    /// Returns why the last token could not be had, and forgets it.
+    pub(super) fn take_failure(&self) -> Option<Error> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Whoever gets the bearer renews it; ten minutes keep the SDK asking.
+const RENEWED: azure_core::time::Duration = azure_core::time::Duration::minutes(10);
+
+fn soon() -> jiff::Timestamp {
+    jiff::Timestamp::now() + jiff::SignedDuration::from_mins(5)
+}
+
+fn expires(token: &AccessToken) -> jiff::Timestamp {
+    jiff::Timestamp::from_second(token.expires_on.unix_timestamp()).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+}
+
+fn bearer(token: &AccessToken) -> Bearer {
+    Bearer { token: Secret::new(token.token.secret()), expires: expires(token) }
+}
+
+fn sources(login: &Login, wire: Arc<Wire>) -> azure_core::Result<Vec<Source>> {
+    let client_options = ClientOptions { transport: Some(Transport::new(wire)), ..ClientOptions::default() };
+    match login {
+        Login::DeveloperTools => developer_tools(),
+        Login::ManagedIdentity(id) => {
+            let user_assigned_id = id.clone().map(UserAssignedId::ClientId);
+            let options = ManagedIdentityCredentialOptions { user_assigned_id, client_options };
+            Ok(vec![("managed identity", ManagedIdentityCredential::new(Some(options))?)])
+        }
+        Login::WorkloadIdentity { authority, tenant, app_id, token_file } => {
+            let mut cloud = CustomConfiguration::default();
+            cloud.authority_host = authority.to_string();
+            let client_options = ClientOptions { cloud: Some(Arc::new(cloud.into())), ..client_options };
+            let options = WorkloadIdentityCredentialOptions {
+                credential_options: ClientAssertionCredentialOptions { client_options },
+                client_id: Some(app_id.clone()),
+                tenant_id: Some(tenant.clone()),
+                token_file_path: Some(token_file.clone()),
+            };
+            Ok(vec![("workload identity", WorkloadIdentityCredential::new(Some(options))?)])
+        }
+        Login::Bearer(_) => Ok(Vec::new()),
+    }
+}
+
+fn developer_tools() -> azure_core::Result<Vec<Source>> {
+    let executor: Arc<dyn azure_identity::Executor> = Arc::new(Tools);
+    let az = AzureCliCredentialOptions { executor: Some(executor.clone()), ..AzureCliCredentialOptions::default() };
+    let azd = AzureDeveloperCliCredentialOptions { executor: Some(executor), ..AzureDeveloperCliCredentialOptions::default() };
+    Ok(vec![("az", AzureCliCredential::new(Some(az))?), ("azd", AzureDeveloperCliCredential::new(Some(azd))?)])
+}
+
+/// Runs `az` and `azd`: never for ever, and not longer than we live.
+#[derive(Debug)]
+struct Tools;
+
+/// `az` takes a second or two; one that waits for a person waits in vain.
+const TOOL_DEADLINE: Duration = Duration::from_mins(1);
+
+#[async_trait::async_trait]
+impl azure_identity::Executor for Tools {
+    async fn run(&self, program: &OsStr, args: &[&OsStr]) -> std::io::Result<Output> {
+        let mut command = tokio::process::Command::new(program);
+        let output = command.args(args).stdin(std::process::Stdio::null()).kill_on_drop(true).output();
+        let late = || std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer within a minute");
+        tokio::time::timeout(TOOL_DEADLINE, output).await.map_err(|_| late())?
+    }
+}
+
+fn failed(login: &Login, failures: &[(&'static str, String)]) -> Error {
+    let told: Vec<String> = failures.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+    let told = if let [(name, why)] = failures
+        && *name == login.words()
+    {
+        why.clone()
+    } else {
+        told.join("; ")
+    };
+    let mut error =
+        Error::new(Kind::Credential, format!("signing in to the vault by {} failed: {told}", login.words())).with_code("VaultLogin");
+    for hint in hints(login, failures) {
+        error = error.hint(hint);
+    }
+    error
+}
+
+fn hints(login: &Login, failures: &[(&'static str, String)]) -> Vec<&'static str> {
+    match login {
+        Login::DeveloperTools => {
+            let missing = failures.iter().all(|(_, why)| why.contains("not found") || why.contains("not recognized"));
+            let first = if missing {
+                "install the Azure CLI (https://aka.ms/install-azure-cli) and run `az login`"
+            } else {
+                "run `az login` (or `azd auth login`) as somebody who may read the vault"
+            };
+            vec![first, "or set `vault_auth` to \"environment\", \"managed-identity\" or \"workload-identity\" in the profile"]
+        }
+        Login::ManagedIdentity(_) => vec![
+            "this works on Azure machines that have a managed identity: assign one, or give `vault_identity` its client id",
+            "elsewhere set `vault_auth` to \"developer-tools\" and run `az login`",
+        ],
+        Login::WorkloadIdentity { .. } => {
+            vec!["check the token file, AZURE_CLIENT_ID and AZURE_TENANT_ID, and the federated credential of that identity"]
+        }
+        Login::Bearer(_) => vec!["check the AZURE_* variables"],
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Session").field(&self.login).finish()
+    }
+}
+
+/// The session as the SDK's Key Vault clients see it.
+#[async_trait::async_trait]
+impl TokenCredential for Session {
+    async fn get_token(&self, scopes: &[&str], _: Option<TokenRequestOptions<'_>>) -> azure_core::Result<AccessToken> {
+        let scope = scopes.first().copied().unwrap_or_default();
+        match self.bearer(scope).await {
+            Ok(bearer) => {
+                let expires = azure_core::time::OffsetDateTime::from_unix_timestamp(bearer.expires.as_second());
+                let expires = expires.map_err(|error| azure_core::Error::new(azure_core::error::ErrorKind::DataConversion, error))?;
+                Ok(AccessToken::new(bearer.token.expose().to_owned(), expires))
+            }
+            Err(error) => {
+                let told = azure_core::Error::with_message(azure_core::error::ErrorKind::Credential, error.message().to_owned());
+                *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                Err(told)
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! A lab in this process and the binary beside it, with the configuration and the variables of somebody who sourced `lab.env`.
+
+use super::{Bench, Outcome, summary};
+use ircollect::lab::{Caps, Fault, Lab, Options, Service, start};
+use serde_json::{Value, json, value::RawValue};
+use std::{
+    path::PathBuf,
+    process::Command,
+    sync::{Arc, OnceLock},
+};
+use tokio::runtime::Runtime;
+
+/// A lab, and a folder of its own to run the binary in.
+pub struct Site {
+    pub lab: Arc<Lab>,
+    pub bench: Bench,
+}
+
+/// What an API answered to a client that is not ours.
+pub struct Told {
+    pub columns: Vec<(String, String)>,
+    pub rows: Vec<String>,
+}
+
+fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| Runtime::new().unwrap())
+}
+
+/// Options of a lab whose quota no test passes by accident.
+pub fn generous() -> Options {
+    Options { calls_per_minute: 100_000, calls_per_hour: 1_000_000, ..Options::default() }
+}
+
+/// The same, misbehaving: `throttle=0.5`.
+pub fn faulty(faults: &[&str]) -> Options {
+    Options { faults: faults.iter().map(|fault| fault.parse::<Fault>().unwrap()).collect(), ..generous() }
+}
+
+/// The same, with other caps.
+pub fn capped(rows: u64) -> Options {
+    Options { caps: Caps { rows, ..Caps::default() }, ..generous() }
+}
+
+impl Site {
+    /// A lab of its own.
+    pub fn new(options: Options) -> Self {
+        Self::at(Arc::new(runtime().block_on(start(options)).unwrap()))
+    }
+
+    /// The lab that all tests share that do not change it.
+    pub fn shared() -> Self {
+        static SHARED: OnceLock<Arc<Lab>> = OnceLock::new();
+        Self::at(Arc::clone(SHARED.get_or_init(|| Arc::new(runtime().block_on(start(generous())).unwrap()))))
+    }
+
+    fn at(lab: Arc<Lab>) -> Self {
+        let mut bench = Bench::new();
+        let folder = bench.path("lab");
+        lab.write(&folder).unwrap();
+        for (name, value) in lab.variables(&folder) {
+            bench = bench.env(name, value);
+        }
+        Self { lab, bench }
+    }
+
+    /// Where `lab.toml` lies.
+    pub fn config(&self) -> PathBuf {
+        self.bench.path("lab/lab.toml")
+    }
+
+    /// Rewrites `lab.toml`.
+    pub fn configured(self, change: impl FnOnce(String) -> String) -> Self {
+        let before = std::fs::read_to_string(self.config()).unwrap();
+        let after = change(before.clone());
+        assert_ne!(before, after, "nothing was changed");
+        self.bench.write("lab/lab.toml", &after);
+        self
+    }
+
+    /// Gives the profile another credential: what stands between the braces.
+    pub fn credential(self, fields: &str) -> Self {
+        self.configured(|toml| {
+            let lines = toml.lines().map(|line| if line.starts_with("credential = ") { format!("credential = {{ {fields} }}") } else { line.to_owned() });
+            lines.collect::<Vec<_>>().join("\n")
+        })
+    }
+
+    /// Gives the profile a credential of the lab's vault.
+    pub fn vaulted(self, fields: &str) -> Self {
+        self.credential(&format!(r#"vault = "https://kv-ir.vault.lab.test", {fields}"#))
+    }
+
+    /// Makes the profile another of the lab's registrations, by its secret.
+    pub fn registration(self, name: &str) -> Self {
+        let all = self.lab.registrations();
+        let app = all.iter().find(|app| app.name == name).unwrap();
+        let site = self.credential(r#"secret_env = "E2E_SECRET""#).configured(|toml| toml.replace("c0113c70-0000-4000-8000-000000000001", &app.app_id));
+        let Self { lab, bench } = site;
+        Self { lab, bench: bench.env("E2E_SECRET", app.secret.expose()) }
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        self.bench.command(arguments)
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Outcome {
+        self.bench.run(arguments)
+    }
+
+    /// Runs with `--json`, and holds exit code and summary to the contract.
+    #[track_caller]
+    pub fn summary(&self, code: i32, arguments: &[&str]) -> Value {
+        let outcome = self.run(&[arguments, &["--json"]].concat()).expect(code);
+        let json = outcome.json();
+        summary::hold_to_contract(&json, self.bench.folder.path(), code);
+        json
+    }
+
+    /// Asserts that the case is as it was written and that nothing half-written lies in it.
+    #[track_caller]
+    pub fn verify(&self) {
+        self.run(&["case", "verify"]).expect(0);
+        assert_eq!(summary::leftovers(&self.bench.case()), Vec::<PathBuf>::new());
+    }
+
+    /// Every file of the case's data.
+    pub fn files(&self) -> Vec<PathBuf> {
+        summary::files_below(&self.bench.case().join("data"))
+    }
+
+    /// Asks Graph by a client that shares nothing with ours.
+    pub fn ask(&self, query: &str, window: &Value) -> Told {
+        runtime().block_on(ask(&self.lab, query, window))
+    }
+}
+
+async fn ask(lab: &Lab, query: &str, window: &Value) -> Told {
+    #[derive(serde::Deserialize)]
+    struct Answer {
+        schema: Vec<std::collections::BTreeMap<String, String>>,
+        results: Vec<Box<RawValue>>,
+    }
+    let http = client(lab);
+    let all = lab.registrations();
+    let app = all.iter().find(|app| app.name == "ir-collector").unwrap();
+    let form = [
+        ("client_id", app.app_id.as_str()),
+        ("client_secret", app.secret.expose()),
+        ("scope", "https://graph.microsoft.com/.default"),
+        ("grant_type", "client_credentials"),
+    ];
+    let url = format!("{}/{}/oauth2/v2.0/token", lab.url(Service::Authority), lab.tenant());
+    let token: Value = http.post(url).form(&form).send().await.unwrap().json().await.unwrap();
+    let token = token["access_token"].as_str().unwrap();
+    let text = |key: &str| window[key].as_str().unwrap();
+    let body = json!({"Query": query, "Timespan": format!("{}/{}", text("from"), text("to"))});
+    let url = format!("{}/v1.0/security/runHuntingQuery", lab.url(Service::Graph));
+    let answer = http.post(url).bearer_auth(token).json(&body).send().await.unwrap().text().await.unwrap();
+    let answer: Answer = serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{error}: {answer:.2000}"));
+    Told {
+        columns: answer.schema.iter().map(|column| (column["name"].clone(), column["type"].clone())).collect(),
+        rows: answer.results.iter().map(|row| row.get().to_owned()).collect(),
+    }
+}
+
+fn client(lab: &Lab) -> reqwest::Client {
+    let ca = reqwest::Certificate::from_pem(lab.ca_pem().as_bytes()).unwrap();
+    reqwest::Client::builder().tls_certs_only([ca]).no_proxy().build().unwrap()
+}
