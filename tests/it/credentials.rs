@@ -170,8 +170,8 @@ fn the_vault_refuses_by_its_codes() {
     for (name, code, advice) in [
         ("absent", "SecretNotFound", "check its name and version"),
         ("ir-app-secret-disabled", "SecretDisabled", "enable it in the vault"),
-        ("ir-app-secret-ended", "Credential", "put a new one into the vault"),
-        ("ir-app-secret-early", "Credential", "name an earlier version, or wait"),
+        ("ir-app-secret-ended", "VaultObjectExpired", "put a new one into the vault"),
+        ("ir-app-secret-early", "VaultObjectNotYetValid", "name an earlier version, or wait"),
     ] {
         refused(&Site::shared().vaulted(&format!(r#"secret = "{name}""#)), 3, code, &reading(name, "kv-ir"), advice);
     }
@@ -192,7 +192,7 @@ fn the_vault_refuses_by_its_codes() {
 fn certificates_that_cannot_prove_anything_are_refused_here() {
     let site = |fields: &str| Site::shared().vaulted(fields);
     let reading = "reading the secret `ir-app-expired` from https://kv-ir.vault.lab.test: ";
-    refused(&site(r#"certificate = "ir-app-expired""#), 3, "Credential", reading, "put a new one into the vault");
+    refused(&site(r#"certificate = "ir-app-expired""#), 3, "VaultObjectExpired", reading, "put a new one into the vault");
     let place = |name: &str| format!("`{name}` in https://kv-ir.vault.lab.test");
     refused(&site(r#"certificate = "ir-app-ec""#), 3, "CertificateKeyKind", &place("ir-app-ec"), "RSA key");
     refused(&site(r#"certificate = "ir-app-ec", sign = "vault""#), 3, "CertificateKeyKind", &place("ir-app-ec"), "RSA key");

@@ -31,6 +31,8 @@ mod layers;
 mod loopback;
 mod oauth_oracle;
 mod packs;
+#[cfg(feature = "lab")]
+mod published;
 mod reference_clients;
 mod refused;
 mod samples;
