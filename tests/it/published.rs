@@ -21,7 +21,10 @@ const REFUSED: &[(&str, &str)] = &[
 
 fn taken() -> Option<Vec<Case>> {
     let hunting_alone = |case: &Case| {
-        case.parses() && !case.names("tables").is_empty() && case.names("otherTables").is_empty() && case.names("unknown").is_empty()
+        case.parses()
+            && !case.names("tables").is_empty()
+            && case.names("otherTables").is_empty()
+            && case.names("unknown").is_empty()
             && !case.text.contains("TimeGenerated")
             && !case.text.contains("externaldata")
     };
