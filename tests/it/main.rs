@@ -20,6 +20,7 @@ mod engine_corpus;
 mod examples;
 #[cfg(feature = "lab")]
 mod faults;
+mod hostile;
 #[cfg(feature = "lab")]
 mod hunt;
 mod identity;
