@@ -12,6 +12,8 @@ mod case;
 mod case_death;
 #[cfg(feature = "lab")]
 mod credentials;
+#[cfg(feature = "lab")]
+mod death;
 #[cfg(feature = "engine")]
 mod engine;
 #[cfg(feature = "engine")]
