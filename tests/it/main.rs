@@ -35,7 +35,6 @@ mod loopback;
 mod oauth_oracle;
 mod packs;
 mod reference_clients;
-#[cfg(feature = "lab")]
 mod refused;
 mod samples;
 mod support;

@@ -331,3 +331,36 @@ fn a_list_past_the_apis_limit_is_sent_in_parts_or_refused() {
     let outcome = bench.run(&["hunt", "--query", "not.kql", "--param", "hashes=@iocs.txt"]).expect(2);
     assert!(outcome.stderr.contains("`hashes` was not sent in parts"), "{}", outcome.stderr);
 }
+
+#[cfg(feature = "lab")]
+#[test]
+fn a_pack_is_hunted_and_what_is_broken_in_it_fails_alone() {
+    let site = crate::support::site::Site::shared();
+    site.bench.write("pack/info.md", "# Two\n```kql\nDeviceInfo | take 1\n```\n```kusto\nDeviceInfo | take 2\n```\n");
+    site.bench.write("pack/rule.yaml", "id: r-1\nname: A rule\nseverity: Low\nquery: |\n  DeviceInfo\n  | take 3\n");
+    site.bench.write("pack/broken.yaml", "query: [");
+    let summary = site.summary(6, &["hunt", "--pack", "pack"]);
+    let shown = |job: &Value| (text(&job["name"]).to_owned(), text(&job["status"]).to_owned(), job["rows"].as_u64().unwrap());
+    let expected = [("broken", "failed", 0), ("info-1", "complete", 1), ("info-2", "complete", 2), ("A-rule", "complete", 3)];
+    let jobs = summary["jobs"].as_array().unwrap();
+    assert_eq!(jobs.iter().map(shown).collect::<Vec<_>>(), expected.map(|(name, status, rows)| (name.to_owned(), status.to_owned(), rows)));
+    assert_eq!((&jobs[0]["error"]["exit"], &jobs[0]["file"]), (&json!(2), &json!("pack/broken.yaml")));
+    assert_eq!(jobs[3]["rule"], json!({"id": "r-1", "name": "A rule", "severity": "Low"}));
+    site.run(&["hunt", "--pack", "pack/broken.yaml"]).expect(2);
+}
+
+#[cfg(feature = "lab")]
+#[test]
+fn another_value_is_another_job_and_the_same_one_goes_on() {
+    let site = crate::support::site::Site::shared();
+    site.bench.write("q.kql", "declare query_parameters(names: dynamic, n: long = 3);\nDeviceInfo\n| where DeviceName !in (names) and Timestamp < now()\n| take 1");
+    let window = ["--from", "2026-01-01", "--to", "2026-12-31"];
+    let run = |value: &str, calls: u64| {
+        let arguments = [&["hunt", "--resume", "--query", "q.kql", "--param", value][..], &window].concat();
+        let summary = site.summary(0, &arguments);
+        assert_eq!(summary["jobs"][0]["calls"].as_u64(), Some(calls), "{value}");
+    };
+    run("names=[\"a\"]", 1);
+    run("names=[\"b\"]", 1);
+    run("names=[\"a\"]", 0);
+}
