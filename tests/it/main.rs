@@ -12,6 +12,8 @@ mod case;
 mod case_death;
 #[cfg(feature = "lab")]
 mod credentials;
+#[cfg(feature = "lab")]
+mod death;
 #[cfg(feature = "engine")]
 mod engine;
 #[cfg(feature = "engine")]
@@ -20,6 +22,7 @@ mod engine_corpus;
 mod examples;
 #[cfg(feature = "lab")]
 mod faults;
+mod hostile;
 #[cfg(feature = "lab")]
 mod hunt;
 mod identity;
