@@ -146,7 +146,9 @@ fn an_interrupted_run_keeps_what_is_whole_and_says_so() {
 fn an_interruption_while_waiting_for_an_answer_ends_at_once() {
     let site = Site::new(faulty(&["hang"]));
     let child = spawn(&site.bench, &["hunt", "--kql", "DeviceInfo | take 1", "--json"]);
-    until("the call", || site.lab.seen().iter().any(|seen| seen.path.ends_with("/token")) && site.bench.case().join("journal.jsonl").exists());
+    until("the call", || {
+        site.lab.seen().iter().any(|seen| seen.path.ends_with("/token")) && site.bench.case().join("journal.jsonl").exists()
+    });
     std::thread::sleep(Duration::from_millis(300));
     let began = Instant::now();
     signal(&child, "INT");

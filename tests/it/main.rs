@@ -39,6 +39,9 @@ mod published;
 mod reference_clients;
 mod refused;
 mod samples;
+#[cfg(feature = "lab")]
+mod sliced;
+mod slicing;
 mod support;
 mod tls;
 mod transport;
