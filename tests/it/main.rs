@@ -32,6 +32,8 @@ mod kql_fuzz;
 mod lab;
 mod layers;
 mod loopback;
+#[cfg(feature = "lab")]
+mod memory;
 mod oauth_oracle;
 mod packs;
 #[cfg(feature = "lab")]
@@ -39,6 +41,8 @@ mod published;
 mod reference_clients;
 mod refused;
 mod samples;
+#[cfg(feature = "lab")]
+mod secrets;
 mod support;
 mod tls;
 mod transport;
