@@ -11,6 +11,8 @@ mod bench;
 mod case;
 mod case_death;
 #[cfg(feature = "lab")]
+mod command_tree;
+#[cfg(feature = "lab")]
 mod credentials;
 #[cfg(feature = "lab")]
 mod death;
@@ -39,6 +41,7 @@ mod packs;
 #[cfg(feature = "lab")]
 mod published;
 mod reference_clients;
+#[cfg(feature = "lab")]
 mod refused;
 mod samples;
 #[cfg(feature = "lab")]
