@@ -38,6 +38,7 @@ fn line(arg: &Arg) -> String {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "it is no file of a case")]
 fn the_command_tree_is_as_pinned() {
     let mut command = Cli::command();
     command.build();

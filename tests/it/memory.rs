@@ -47,8 +47,12 @@ impl Apart {
     /// Runs a command, and returns its summary and the most memory it had, in bytes.
     fn peak(&self, arguments: &[&str]) -> (serde_json::Value, u64) {
         let mut command = self.bench.command(&[arguments, &["--json"]].concat());
-        let stdout = self.bench.path("summary.json");
-        let mut child = command.stdout(std::fs::File::create(&stdout).unwrap()).stderr(Stdio::null()).spawn().unwrap();
+        let stdout = self.bench.write("summary.json", "");
+        let mut child = command
+            .stdout(std::fs::File::options().write(true).truncate(true).open(&stdout).unwrap())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let mut peak = 0;
         while child.try_wait().unwrap().is_none() {
             peak = high_water_mark(child.id()).unwrap_or(peak);

@@ -55,10 +55,9 @@ impl Traces {
         }
         for (place, bytes) in &self.0 {
             for (at, start) in bytes.windows(SHORTEST).enumerate() {
-                let begun = needles.get(start).into_iter().flatten();
-                for needle in begun.filter(|needle| bytes[at..].starts_with(needle.as_bytes())) {
-                    panic!("{place} holds `{needle:.12}...`");
-                }
+                let mut begun = needles.get(start).into_iter().flatten();
+                let found = begun.find(|needle| bytes[at..].starts_with(needle.as_bytes()));
+                assert!(found.is_none(), "{place} holds {:.12}...", found.unwrap_or(&""));
             }
         }
     }
