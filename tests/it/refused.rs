@@ -95,6 +95,10 @@ fn what_the_parser_of_arguments_refuses_exits_2_too() {
     ] {
         let outcome = says(bench.run(arguments), 2, words);
         assert_eq!(outcome.stdout, "", "{arguments:?}");
+        if arguments.first() == Some(&"hunt") {
+            let json = says(bench.run(&[arguments, &["--json"]].concat()), 2, words).json();
+            summary::hold_to_contract(&json, bench.folder.path(), 2);
+        }
     }
     let both = says(bench.run(&["hunt", "--kql", "print 1", "--json", "--output", "-"]), 2, &["--json", "--output"]);
     assert_eq!(both.stdout, "");
