@@ -66,9 +66,8 @@ impl Subject {
 
     /// Says whether MDE's API has every table that is read.
     pub fn is_of_mde(&self) -> bool {
-        self.reading().is_some_and(|reading| {
-            reading.tables.iter().all(|table| tables::find(&table.name).is_some_and(tables::TableInfo::in_mde))
-        })
+        self.reading()
+            .is_some_and(|reading| reading.tables.iter().all(|table| tables::find(&table.name).is_some_and(tables::TableInfo::in_mde)))
     }
 
     /// Returns the text that asks for `window`, or for one of several parts of its rows by their hash: (index, of how many).

@@ -11,7 +11,8 @@ use crate::support::{
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-const SHELLS: &str = "DeviceProcessEvents\n| where FileName =~ \"powershell.exe\"\n| project Timestamp, DeviceName, ProcessId, ProcessCommandLine\n";
+const SHELLS: &str =
+    "DeviceProcessEvents\n| where FileName =~ \"powershell.exe\"\n| project Timestamp, DeviceName, ProcessId, ProcessCommandLine\n";
 
 fn stored(site: &Site, job: &Value) -> Vec<u8> {
     std::fs::read(site.bench.case().join(text(&job["files"][0]["path"]))).unwrap()
@@ -201,7 +202,8 @@ fn several_tenants_are_several_jobs() {
     let summary = site.summary(0, &arguments);
     let tenants: Vec<&str> = summary["jobs"].as_array().unwrap().iter().map(|job| text(&job["tenant"])).collect();
     assert_eq!(tenants, ["1ab00000-0000-4000-8000-00000000f00d", site.lab.tenant()], "a domain is resolved to its directory id");
-    let folders: Vec<PathBuf> = site.files().iter().map(|file| file.strip_prefix(site.bench.case()).unwrap().iter().take(2).collect()).collect();
+    let folders: Vec<PathBuf> =
+        site.files().iter().map(|file| file.strip_prefix(site.bench.case()).unwrap().iter().take(2).collect()).collect();
     assert_eq!(folders.len(), 2);
     assert_ne!(folders[0], folders[1]);
     let mixed = site.summary(6, &["hunt", "--kql", "DeviceInfo | take 1", "--tenant", "nobody.example", "--tenant", site.lab.tenant()]);

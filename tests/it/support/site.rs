@@ -81,7 +81,9 @@ impl Site {
     /// Gives the profile another credential: what stands between the braces.
     pub fn credential(self, fields: &str) -> Self {
         self.configured(|toml| {
-            let lines = toml.lines().map(|line| if line.starts_with("credential = ") { format!("credential = {{ {fields} }}") } else { line.to_owned() });
+            let lines = toml
+                .lines()
+                .map(|line| if line.starts_with("credential = ") { format!("credential = {{ {fields} }}") } else { line.to_owned() });
             lines.collect::<Vec<_>>().join("\n")
         })
     }
@@ -95,7 +97,9 @@ impl Site {
     pub fn registration(self, name: &str) -> Self {
         let all = self.lab.registrations();
         let app = all.iter().find(|app| app.name == name).unwrap();
-        let site = self.credential(r#"secret_env = "E2E_SECRET""#).configured(|toml| toml.replace("c0113c70-0000-4000-8000-000000000001", &app.app_id));
+        let site = self
+            .credential(r#"secret_env = "E2E_SECRET""#)
+            .configured(|toml| toml.replace("c0113c70-0000-4000-8000-000000000001", &app.app_id));
         let Self { lab, bench } = site;
         Self { lab, bench: bench.env("E2E_SECRET", app.secret.expose()) }
     }
