@@ -54,7 +54,7 @@ fn ended(mut child: Child) -> Outcome {
 fn until(what: &str, is: impl Fn() -> bool) {
     let patience = Instant::now();
     while !is() {
-        assert!(patience.elapsed() < Duration::from_secs(60), "waited in vain for {what}");
+        assert!(patience.elapsed() < Duration::from_mins(1), "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -10,6 +10,7 @@
 mod bench;
 mod case;
 mod case_death;
+mod command_tree;
 #[cfg(feature = "lab")]
 mod credentials;
 #[cfg(feature = "lab")]
@@ -32,6 +33,8 @@ mod kql_fuzz;
 mod lab;
 mod layers;
 mod loopback;
+#[cfg(feature = "lab")]
+mod memory;
 mod oauth_oracle;
 mod packs;
 #[cfg(feature = "lab")]
@@ -39,6 +42,8 @@ mod published;
 mod reference_clients;
 mod refused;
 mod samples;
+#[cfg(feature = "lab")]
+mod secrets;
 #[cfg(feature = "lab")]
 mod sliced;
 mod slicing;
