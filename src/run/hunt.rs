@@ -69,12 +69,9 @@ impl Plan {
         if !args.explain && queries.iter().all(|query| query.fault.is_some()) {
             return Err(queries.iter().find_map(Given::fault).unwrap_or_else(|| Error::new(Kind::Usage, "there is no query")));
         }
-        Ok(Self {
-            queries,
-            window: window::settle(args.from.as_deref(), args.to.as_deref(), args.last.as_deref(), context.now)?,
-            mode,
-            api: args.api,
-        })
+        let window = window::settle(args.from.as_deref(), args.to.as_deref(), args.last.as_deref(), context.now)?;
+        window::not_too_many(window, mode)?;
+        Ok(Self { queries, window, mode, api: args.api })
     }
 }
 
@@ -313,7 +310,8 @@ impl Run<'_> {
             resume: self.args.resume,
             reconcile: self.args.reconcile,
         };
-        let report = hunt(&job, &asker, self.case, self.progress.as_ref()).await;
+        let mut report = hunt(&job, &asker, self.case, self.progress.as_ref()).await;
+        report.notes.extend(window::beyond_retention(job.window, self.context.now, &job.subject));
         (report, asker.gone.into_inner())
     }
 

@@ -10,6 +10,7 @@
 mod bench;
 mod case;
 mod case_death;
+#[cfg(feature = "lab")]
 mod command_tree;
 #[cfg(feature = "lab")]
 mod credentials;
@@ -29,6 +30,7 @@ mod hunt;
 mod identity;
 mod kql_corpus;
 mod kql_fuzz;
+mod kql_sent;
 #[cfg(feature = "lab")]
 mod lab;
 mod layers;
@@ -40,6 +42,7 @@ mod packs;
 #[cfg(feature = "lab")]
 mod published;
 mod reference_clients;
+#[cfg(feature = "lab")]
 mod refused;
 mod samples;
 #[cfg(feature = "lab")]
