@@ -9,6 +9,7 @@ mod hunt;
 mod init;
 #[cfg(feature = "lab")]
 mod lab;
+mod panic;
 mod passwords;
 mod proof;
 mod queries;
@@ -33,7 +34,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let words = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     match Cli::try_parse_from(arguments) {
-        Ok(cli) => start(cli, Env::read(), words),
+        Ok(cli) => panic::guarded(|| start(cli, Env::read(), words)),
         Err(error) => refused(&error),
     }
 }

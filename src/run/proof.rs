@@ -75,15 +75,33 @@ fn at_hand(credential: &Credential) -> Result<Ready> {
         Credential::Secret(source) => Ok(Ready::lasting(Proof::Secret(source.read()?))),
         Credential::CertificateFile { path, password, assertion } => {
             let signer = LocalSigner::new(key_pair(path, password.as_ref())?);
-            certificate(Arc::new(signer), *assertion, None, Vec::new())
+            certificate(Arc::new(signer), *assertion, None, Vec::new()).map_err(|error| error.context(path.display()))
         }
         Credential::FederatedTokenFile(path) => {
+            let (_, ends) = federated_token(path)?;
             let path = path.clone();
-            let ends = claims(&read_token(&path)?).ok().and_then(|claims| claims.expires);
-            let read: ReadToken = Arc::new(move || read_token(&path));
+            let read: ReadToken = Arc::new(move || Ok(federated_token(&path)?.0));
             Ok(Ready { ends, ..Ready::lasting(Proof::Federated(read)) })
         }
         other => Err(Error::new(Kind::Usage, format!("the vault's login by environment cannot be a {}", other.words()))),
+    }
+}
+
+/// How long ago a federated token has to have ended for its refusal to be certain, whatever the clocks.
+const SURELY: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
+
+/// Reads a federated token, and when it ends, where it says so.
+fn federated_token(path: &Path) -> Result<(Secret, Option<Timestamp>)> {
+    let token = read_token(path)?;
+    let ends = claims(&token).ok().and_then(|claims| claims.expires);
+    match ends.filter(|ends| Timestamp::now().duration_since(*ends) > SURELY) {
+        None => Ok((token, ends)),
+        Some(ended) => {
+            let message = format!("the federated token in {} ended at {}", path.display(), crate::time::rfc3339(ended));
+            Err(Error::new(Kind::Credential, message)
+                .with_code("FederatedTokenExpired")
+                .hint("have the identity provider write a new one: it renews the file as long as it runs"))
+        }
     }
 }
 

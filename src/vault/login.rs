@@ -207,8 +207,7 @@ fn failed(login: &Login, failures: &[(&'static str, String)]) -> Error {
     } else {
         told.join("; ")
     };
-    let mut error =
-        Error::new(Kind::Credential, format!("signing in to the vault by {} failed: {told}", login.words())).with_code("VaultLogin");
+    let mut error = Error::new(Kind::Credential, format!("signing in by {} failed: {told}", login.words())).with_code("VaultLogin");
     for hint in hints(login, failures) {
         error = error.hint(hint);
     }
@@ -227,8 +226,8 @@ fn hints(login: &Login, failures: &[(&'static str, String)]) -> Vec<&'static str
             vec![first, "or set `vault_auth` to \"environment\", \"managed-identity\" or \"workload-identity\" in the profile"]
         }
         Login::ManagedIdentity(_) => vec![
-            "this works on Azure machines that have a managed identity: assign one, or give `vault_identity` its client id",
-            "elsewhere set `vault_auth` to \"developer-tools\" and run `az login`",
+            "this works on Azure machines that have a managed identity: assign one; of several name one by its client id (`managed_identity`, `vault_identity`)",
+            "elsewhere choose another credential, or another `vault_auth` such as \"developer-tools\" with `az login`",
         ],
         Login::WorkloadIdentity { .. } => {
             vec!["check the token file, AZURE_CLIENT_ID and AZURE_TENANT_ID, and the federated credential of that identity"]

@@ -10,14 +10,21 @@
 mod bench;
 mod case;
 mod case_death;
+#[cfg(feature = "lab")]
+mod check;
+#[cfg(feature = "lab")]
+mod credentials;
 #[cfg(feature = "engine")]
 mod engine;
 #[cfg(feature = "engine")]
 mod engine_corpus;
 #[cfg(feature = "lab")]
 mod examples;
+mod fuzz_inputs;
 #[cfg(feature = "lab")]
 mod hunt;
+#[cfg(feature = "lab")]
+mod hygiene;
 mod identity;
 mod kql_corpus;
 mod kql_fuzz;
@@ -29,7 +36,11 @@ mod oauth_oracle;
 mod reference_clients;
 mod samples;
 mod support;
+#[cfg(feature = "lab")]
+mod tenants;
 mod tls;
+#[cfg(feature = "lab")]
+mod token;
 mod transport;
 mod vault;
 mod wire;

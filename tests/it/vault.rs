@@ -392,8 +392,7 @@ fn developer_tools_sign_in_to_the_vault() {
 #[test]
 fn developer_tools_that_fail_are_told_once_with_what_to_do() {
     let told = with_tool("az", "echo \"ERROR: Please run 'az login' to setup account.\" >&2; exit 1");
-    let words =
-        "signing in to the vault by developer tools failed: az: ERROR: Please run 'az login' to setup account.; azd: azd not found on PATH";
+    let words = "signing in by developer tools failed: az: ERROR: Please run 'az login' to setup account.; azd: azd not found on PATH";
     assert!(told.starts_with("VaultLogin reading the secret `x` from https://kv-ir.vault.lab.test: "), "{told}");
     assert!(told.contains(words) && told.contains("run `az login`"), "{told}");
     assert_eq!(told.matches("setup account").count(), 1);

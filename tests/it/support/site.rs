@@ -22,6 +22,11 @@ pub struct Told {
     pub rows: Vec<String>,
 }
 
+/// Runs a future where the labs run.
+pub fn block_on<T>(work: impl Future<Output = T>) -> T {
+    runtime().block_on(work)
+}
+
 fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| Runtime::new().unwrap())
@@ -145,7 +150,7 @@ async fn ask(lab: &Lab, query: &str, window: &Value) -> Told {
         schema: Vec<std::collections::BTreeMap<String, String>>,
         results: Vec<Box<RawValue>>,
     }
-    let http = client(lab);
+    let http = lab_client(lab);
     let all = lab.registrations();
     let app = all.iter().find(|app| app.name == "ir-collector").unwrap();
     let form = [
@@ -168,7 +173,8 @@ async fn ask(lab: &Lab, query: &str, window: &Value) -> Told {
     }
 }
 
-fn client(lab: &Lab) -> reqwest::Client {
+/// A client that trusts the lab and goes by no proxy.
+pub fn lab_client(lab: &Lab) -> reqwest::Client {
     let ca = reqwest::Certificate::from_pem(lab.ca_pem().as_bytes()).unwrap();
     reqwest::Client::builder().tls_certs_only([ca]).no_proxy().build().unwrap()
 }
