@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 pub use check::{CheckArgs, CheckWhat};
-pub use hunt::{ApiChoice, HuntArgs, OutputFormat, Slice};
+pub use hunt::{ApiChoice, HuntArgs, OutputFormat, Param, Slice};
 
 /// Collects alerts, incidents and raw events out of Microsoft's security APIs, whole and as evidence
 #[derive(Debug, Parser)]

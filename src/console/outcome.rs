@@ -25,13 +25,7 @@ fn one_job(text: &mut String, job: &Job, case: &str) {
     };
     let retries = if job.retries > 0 { format!(", {} tried again", job.retries) } else { String::new() };
     let (rows, calls) = (count(job.rows, "row"), count(job.calls.into(), "call"));
-    let _ = writeln!(
-        text,
-        "{}: {status}, {rows} in {calls}{retries} ({}, tenant {})",
-        visible(&job.name),
-        job.api,
-        visible(&job.profile)
-    );
+    let _ = writeln!(text, "{}: {status}, {rows} in {calls}{retries} ({}, tenant {})", visible(&job.name), job.api, visible(&job.profile));
     for file in &job.files {
         let _ = writeln!(text, "  {case}/{}  {}  sha256 {}", visible(&file.path), size(file.bytes), file.sha256);
     }

@@ -9,7 +9,10 @@ mod hunt;
 mod init;
 #[cfg(feature = "lab")]
 mod lab;
+mod names;
+mod pack;
 mod panic;
+mod parameters;
 mod passwords;
 mod proof;
 mod queries;

@@ -1,412 +1,240 @@
-//! Twelve kinds of credential, each right, wrong and expired, by the real binary against a lab: exit code, message and hints.
+//! Every way to prove oneself, from the vault on, over real TLS; and every way to be refused: exit 3 or 4, what was being done, what
+//! to do next, and a case that verifies.
 
-use crate::{
-    loopback::{Reply, Server},
-    support::{
-        Bench, Outcome,
-        site::{Site, block_on, lab_client},
-    },
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use crate::support::{
+    site::{Site, generous},
+    summary::{private, text},
 };
-use base64::{Engine, prelude::BASE64_STANDARD};
-use ircollect::lab::{Lab, Service};
-use openssl::{
-    pkcs12::{ParsedPkcs12_2, Pkcs12},
-    symm::Cipher,
-};
-use regex::Regex;
-use serde_json::{Value, json};
-use std::{fmt::Write, path::Path};
+use ircollect::lab::{Options, Service};
+use serde_json::Value;
 
-pub(crate) const GRAPH: &str = "https://graph.microsoft.com/.default";
-const PASSWORD: &str = "Pa55 wörd";
+const QUERY: [&str; 3] = ["hunt", "--kql", "DeviceInfo | take 1"];
+const TENANT: &str = "getting a token for https://graph.microsoft.com as application";
 
-/// Takes what differs from run to run out of what is shown.
-fn settled(text: &str) -> String {
-    let rules = [
-        (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<id>"),
-        (r"thumbprint [0-9A-F]{40}", "thumbprint <sha1>"),
-        (r"client: '[0-9A-F]{40,64}'", "client: '<thumbprint>'"),
-        (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?( UTC|Z)?", "<time>"),
-        (r"\d{4}-\d\d-\d\d", "<day>"),
-        (r"127\.0\.0\.1:\d+", "<address>"),
-        (r"[0-9a-f]{32}", "<version>"),
-        (r"([ `])/\S*/(\w+\.\w+)", "$1<folder>/$2"),
-        (r"request id \S+\)", "request id <id>)"),
-    ];
-    rules.iter().fold(text.to_owned(), |text, (pattern, with)| Regex::new(pattern).unwrap().replace_all(&text, *with).into_owned())
-}
-
-/// A secret of the lab's vault, read by a client that is not ours.
-pub(crate) fn vault_value(lab: &Lab, name: &str) -> String {
-    block_on(async {
-        let http = lab_client(lab);
-        let token = client_token(lab, "vault-reader", "https://vault.lab.test/.default").await;
-        let url = format!("{}/secrets/{name}?api-version=7.4", lab.url(Service::Vault));
-        let bundle: Value = http.get(url).bearer_auth(token).send().await.unwrap().json().await.unwrap();
-        bundle["value"].as_str().unwrap_or_else(|| panic!("{bundle}")).to_owned()
-    })
-}
-
-/// A token by a client that is not ours.
-pub(crate) async fn client_token(lab: &Lab, app: &str, scope: &str) -> String {
-    let all = lab.registrations();
-    let app = all.iter().find(|one| one.name == app).unwrap();
-    let form = [
-        ("client_id", app.app_id.as_str()),
-        ("client_secret", app.secret.expose()),
-        ("scope", scope),
-        ("grant_type", "client_credentials"),
-    ];
-    let url = format!("{}/{}/oauth2/v2.0/token", lab.url(Service::Authority), lab.tenant());
-    let answer: Value = lab_client(lab).post(url).form(&form).send().await.unwrap().json().await.unwrap();
-    answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
-}
-
-/// A certificate of the lab's vault, with its key.
-fn pair(lab: &Lab, name: &str) -> ParsedPkcs12_2 {
-    let der = BASE64_STANDARD.decode(vault_value(lab, name)).unwrap();
-    Pkcs12::from_der(&der).unwrap().parse2("").unwrap()
-}
-
-fn pfx(lab: &Lab, name: &str) -> Vec<u8> {
-    let pair = pair(lab, name);
-    let mut builder = Pkcs12::builder();
-    builder.cert(&pair.cert.unwrap()).pkey(&pair.pkey.unwrap());
-    builder.build2(PASSWORD).unwrap().to_der().unwrap()
-}
-
-fn pem(lab: &Lab, name: &str, key_of: &str) -> Vec<u8> {
-    let (certificate, key) = (pair(lab, name).cert.unwrap(), pair(lab, key_of).pkey.unwrap());
-    let key = key.private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), PASSWORD.as_bytes()).unwrap();
-    [certificate.to_pem().unwrap(), key].concat()
-}
-
-fn write(bench: &Bench, name: &str, bytes: impl AsRef<[u8]>) {
-    let path = bench.path(name);
-    std::fs::write(&path, bytes).unwrap();
-    private(&path);
-}
-
-#[cfg(unix)]
-fn private(path: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
-}
-
-#[cfg(not(unix))]
-fn private(_: &Path) {}
-
-fn with_env(site: Site, name: &str, value: impl Into<String>) -> Site {
-    Site { lab: site.lab, bench: site.bench.env(name, value) }
-}
-
-/// The configuration's files lie beside `lab.toml`.
-fn filed(site: &Site, name: &str, bytes: impl AsRef<[u8]>) {
-    write(&site.bench, &format!("lab/{name}"), bytes);
-}
-
-type Case = (&'static str, fn() -> Outcome);
-
-fn token(site: &Site) -> Outcome {
-    site.run(&["token", "--api", "graph"])
-}
-
-fn vaulted(fields: &str) -> Outcome {
-    token(&Site::shared().vaulted(fields))
-}
-
-fn secret_env(value: &str) -> Outcome {
-    token(&with_env(Site::shared().credential(r#"secret_env = "IR_SECRET""#), "IR_SECRET", value))
-}
-
-fn secret_file(value: &str) -> Outcome {
-    let site = Site::shared().credential(r#"secret_file = "secret.txt""#);
-    filed(&site, "secret.txt", format!("{value}\n"));
-    token(&site)
-}
-
-fn certificate_file(name: &str, bytes: &[u8], password: &str) -> Outcome {
-    let fields = format!(r#"certificate_file = "{name}", password_env = "IR_PASSWORD""#);
-    let site = with_env(Site::shared().credential(&fields), "IR_PASSWORD", password);
-    filed(&site, name, bytes);
-    token(&site)
-}
-
-fn federated(token_of: impl FnOnce(&Lab) -> String) -> Outcome {
-    let site = Site::shared().credential(r#"federated_token_file = "token.jwt""#);
-    filed(&site, "token.jwt", token_of(&site.lab));
-    token(&site)
-}
-
-fn federated_token(lifetime: i64) -> Outcome {
-    federated(|lab| lab.federated_token(lifetime).expose().to_owned())
-}
-
-/// A token of an issuer that the registration does not trust.
-fn federated_elsewhere() -> Outcome {
-    let part = |value: Value| base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
-    let claims = json!({"iss": "https://elsewhere.example", "sub": "x", "aud": "api://AzureADTokenExchange", "exp": 4_000_000_000_u64});
-    federated(|_| format!("{}.{}.c2ln", part(json!({"alg": "RS256", "kid": "x"})), part(claims)))
-}
-
-fn lab_identity() -> Outcome {
-    let site = Site::shared().credential(r#"managed_identity = "system""#);
-    let variables = site.lab.identity_variables();
-    token(&variables.into_iter().fold(site, |site, (name, value)| with_env(site, name, value)))
-}
-
-/// App Service's endpoint on loopback, which hands out what a real one would have asked Entra for.
-fn app_service(reply: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Outcome {
-    let site = Site::shared().credential(r#"managed_identity = "system""#);
-    let bearer = block_on(client_token(&site.lab, "ir-collector", GRAPH));
-    let endpoint = Server::http(move |_, _| reply(&bearer));
-    let site = with_env(site, "IDENTITY_ENDPOINT", format!("{}/msi/token", endpoint.url()));
-    token(&with_env(site, "IDENTITY_HEADER", "header-secret"))
-}
-
-fn machine_token(bearer: &str, seconds: i64) -> Reply {
-    let expires = jiff::Timestamp::now().as_second() + seconds;
-    let body = json!({"access_token": bearer, "expires_on": expires.to_string(), "resource": "https://graph.microsoft.com", "token_type": "Bearer"});
-    Reply::json(200, &body)
-}
-
-/// No configuration: the variables of the Azure SDKs alone.
-fn azure(variables: &[(&str, &str)], file: Option<&[u8]>) -> Outcome {
-    let lab = Site::shared().lab;
-    let mut bench = Bench::new();
-    write(&bench, "ca.pem", lab.ca_pem());
-    if let Some(bytes) = file {
-        write(&bench, "app.pfx", bytes);
-    }
-    let all = lab.registrations();
-    let collector = all.iter().find(|app| app.name == "ir-collector").unwrap();
-    let own =
-        [("AZURE_TENANT_ID", lab.tenant()), ("AZURE_CLIENT_ID", &collector.app_id), ("AZURE_AUTHORITY_HOST", &lab.url(Service::Authority))];
-    for (name, value) in own.iter().chain(variables) {
-        bench = bench.env(name, *value);
-    }
-    bench.run(&["token", "--api", "graph", "--ca-file", "ca.pem"])
-}
-
-fn lab_secret(name: &str) -> String {
-    vault_value(&Site::shared().lab, name)
-}
-
-fn lab_pfx(name: &str) -> Vec<u8> {
-    pfx(&Site::shared().lab, name)
-}
-
-fn lab_pem(name: &str, key_of: &str) -> Vec<u8> {
-    pem(&Site::shared().lab, name, key_of)
-}
-
-const KINDS: &[(&str, [Case; 3])] = &[
-    (
-        "secret in a vault",
-        [
-            ("right", || vaulted(r#"secret = "ir-app-secret""#)),
-            ("wrong", || vaulted(r#"secret = "ir-app-secret-wrong""#)),
-            ("expired", || vaulted(r#"secret = "ir-app-secret-expired""#)),
-        ],
-    ),
-    (
-        "certificate in a vault, PFX",
-        [
-            ("right", || vaulted(r#"certificate = "ir-app""#)),
-            ("wrong", || vaulted(r#"certificate = "ir-app-unregistered""#)),
-            ("expired", || vaulted(r#"certificate = "ir-app-expired""#)),
-        ],
-    ),
-    (
-        "certificate in a vault, PEM",
-        [
-            ("right", || vaulted(r#"certificate = "ir-app-pem""#)),
-            ("wrong", || vaulted(r#"certificate = "ir-app-pem-unregistered""#)),
-            ("expired", || vaulted(r#"certificate = "ir-app-pem-expired""#)),
-        ],
-    ),
-    (
-        "certificate in a vault, signing there",
-        [
-            ("right", || vaulted(r#"certificate = "ir-app-sign", sign = "vault""#)),
-            ("wrong", || vaulted(r#"certificate = "ir-app-sign-unregistered", sign = "vault""#)),
-            ("expired", || vaulted(r#"certificate = "ir-app-sign-expired", sign = "vault""#)),
-        ],
-    ),
-    (
-        "certificate file, PFX",
-        [
-            ("right", || certificate_file("app.pfx", &lab_pfx("ir-app"), PASSWORD)),
-            ("wrong", || certificate_file("app.pfx", &lab_pfx("ir-app"), "other")),
-            ("expired", || certificate_file("app.pfx", &lab_pfx("ir-app-expired"), PASSWORD)),
-        ],
-    ),
-    (
-        "certificate file, PEM",
-        [
-            ("right", || certificate_file("app.pem", &lab_pem("ir-app", "ir-app"), PASSWORD)),
-            ("wrong", || certificate_file("app.pem", &lab_pem("ir-app", "ir-app-unregistered"), PASSWORD)),
-            ("expired", || certificate_file("app.pem", &lab_pem("ir-app-expired", "ir-app-expired"), PASSWORD)),
-        ],
-    ),
-    (
-        "secret from a variable",
-        [
-            ("right", || secret_env(&lab_secret("ir-app-secret"))),
-            ("wrong", || secret_env(&lab_secret("ir-app-secret-wrong"))),
-            ("expired", || secret_env(&lab_secret("ir-app-secret-expired"))),
-        ],
-    ),
-    (
-        "secret from a file",
-        [
-            ("right", || secret_file(&lab_secret("ir-app-secret"))),
-            ("wrong", || secret_file(&lab_secret("ir-app-secret-wrong"))),
-            ("expired", || secret_file(&lab_secret("ir-app-secret-expired"))),
-        ],
-    ),
-    ("federated token file", [("right", || federated_token(600)), ("wrong", federated_elsewhere), ("expired", || federated_token(-600))]),
-    (
-        "managed identity",
-        [
-            ("right", lab_identity),
-            ("wrong", || app_service(|_| Reply::json(400, &json!({"statusCode": 400, "message": "No managed identity found"})))),
-            ("expired", || app_service(|bearer| machine_token(bearer, -60))),
-        ],
-    ),
-    (
-        "AZURE_CLIENT_SECRET alone",
-        [
-            ("right", || azure(&[("AZURE_CLIENT_SECRET", &lab_secret("ir-app-secret"))], None)),
-            ("wrong", || azure(&[("AZURE_CLIENT_SECRET", &lab_secret("ir-app-secret-wrong"))], None)),
-            ("expired", || azure(&[("AZURE_CLIENT_SECRET", &lab_secret("ir-app-secret-expired"))], None)),
-        ],
-    ),
-    (
-        "AZURE_CLIENT_CERTIFICATE_PATH alone",
-        [
-            ("right", || azure(&certificate_variables(PASSWORD), Some(&lab_pfx("ir-app")))),
-            ("wrong", || azure(&certificate_variables("")[..1], Some(&lab_pfx("ir-app")))),
-            ("expired", || azure(&certificate_variables(PASSWORD), Some(&lab_pfx("ir-app-expired")))),
-        ],
-    ),
-];
-
-fn certificate_variables(password: &str) -> [(&'static str, &str); 2] {
-    [("AZURE_CLIENT_CERTIFICATE_PATH", "app.pfx"), ("AZURE_CLIENT_CERTIFICATE_PASSWORD", password)]
-}
-
-#[test]
-fn every_kind_of_credential_right_wrong_and_expired() {
-    assert_eq!(KINDS.len(), 12);
-    let mut told = String::new();
-    for (kind, cases) in KINDS {
-        for (case, run) in cases {
-            let outcome = run();
-            hold(kind, case, &outcome);
-            let shown = if outcome.code == 0 { "a token\n".to_owned() } else { settled(&outcome.stderr) };
-            let _ = writeln!(told, "{kind}, {case}: exit {}\n{shown}", outcome.code);
-        }
-    }
-    insta::assert_snapshot!("credentials", told);
-}
-
+/// A hunt that gets its row.
 #[track_caller]
-fn hold(kind: &str, case: &str, outcome: &Outcome) {
-    let context = || format!("{kind}, {case}: {outcome:?}");
-    if case == "right" {
-        assert_eq!(outcome.code, 0, "{}", context());
-        assert_eq!(outcome.stdout.trim().split('.').count(), 3, "{}", context());
-    } else {
-        assert_eq!((outcome.code, outcome.stdout.as_str()), (3, ""), "{}", context());
-        assert!(outcome.stderr.contains("hint: "), "{}", context());
+fn works(site: &Site) -> Value {
+    let summary = site.summary(0, &QUERY);
+    assert_eq!(summary["jobs"][0]["rows"], 1);
+    site.verify();
+    summary
+}
+
+/// `appidacr` of the token: 1 by secret, 2 by certificate.
+#[track_caller]
+fn proof(site: &Site) -> String {
+    let claims = site.run(&["token", "--api", "graph", "--claims"]).expect(0).json();
+    assert_eq!((&claims["aud"], &claims["tid"]), (&Value::from("https://graph.microsoft.com"), &Value::from(site.lab.tenant())));
+    text(&claims["appidacr"]).to_owned()
+}
+
+/// A hunt that is refused with `exit` and `code`: the message begins with what was being done, and some hint holds `advice`. Nobody
+/// hunted, nothing is stored, and the case verifies.
+#[track_caller]
+fn refused(site: &Site, exit: i32, code: &str, doing: &str, advice: &str) {
+    let summary = site.summary(exit, &QUERY);
+    let error = if summary["error"].is_null() { &summary["jobs"][0]["error"] } else { &summary["error"] };
+    assert_eq!(error["code"], code, "{error}");
+    assert!(text(&error["message"]).starts_with(doing), "{error}");
+    assert!(text(&error["hint"]).contains(advice), "{error}");
+    assert!(text(&error["message"]).len() < 1_500 && !text(&error["message"]).contains("{\""), "no raw bodies: {error}");
+    assert_eq!(site.files(), Vec::<std::path::PathBuf>::new());
+    site.verify();
+    let shown = site.run(&QUERY).expect(exit).stderr;
+    assert!(shown.contains(doing) && shown.contains("hint: ") && shown.contains(advice.split(['`', '\n']).next().unwrap()), "{shown}");
+}
+
+/// Paths that the vault was asked for, since `before` requests.
+fn asked_of_the_vault(site: &Site, before: usize) -> Vec<String> {
+    site.lab.seen().into_iter().skip(before).filter(|seen| seen.service == Service::Vault).map(|seen| seen.path).collect()
+}
+
+#[test]
+fn a_secret_of_the_vault() {
+    for name in ["ir-app-secret", "ir-app-secret-newline"] {
+        let site = Site::shared().vaulted(&format!(r#"secret = "{name}""#));
+        works(&site);
+        assert_eq!(proof(&site), "1");
     }
-    for secret in Site::shared().lab.secrets_handed_out() {
-        assert!(!outcome.stderr.contains(&secret), "{kind}, {case}: a secret is shown");
-    }
-    assert!(!outcome.stderr.contains("header-secret") && !outcome.stderr.contains(PASSWORD), "{}", context());
-}
-
-#[cfg(unix)]
-#[test]
-fn a_secret_file_that_others_may_read_is_refused() {
-    use std::os::unix::fs::PermissionsExt;
-    let site = Site::shared().credential(r#"secret_file = "secret.txt""#);
-    filed(&site, "secret.txt", "x");
-    std::fs::set_permissions(site.bench.path("lab/secret.txt"), std::fs::Permissions::from_mode(0o640)).unwrap();
-    let outcome = token(&site).expect(3);
-    assert!(outcome.stderr.contains("may be read by others") && outcome.stderr.contains("chmod 600"), "{}", outcome.stderr);
 }
 
 #[test]
-fn a_secret_taken_for_a_certificate_and_the_other_way_round_are_told_apart() {
-    let outcome = vaulted(r#"secret = "ir-app""#).expect(3);
-    assert!(outcome.stderr.contains("is a certificate (application/x-pkcs12), not a client secret"), "{}", outcome.stderr);
-    assert!(outcome.stderr.contains(r#"certificate = "ir-app" }"#), "{}", outcome.stderr);
-    let outcome = vaulted(r#"certificate = "ir-app-secret""#).expect(3);
-    assert!(outcome.stderr.contains("is a secret and no certificate"), "{}", outcome.stderr);
-    assert!(outcome.stderr.contains(r#"secret = "ir-app-secret" }"#), "{}", outcome.stderr);
-}
-
-#[test]
-fn versions_are_named_and_ends_that_are_near_are_said_on_every_run() {
+fn a_secret_that_ends_soon_works_and_is_told() {
     let site = Site::shared().vaulted(r#"secret = "ir-app-secret-ending""#);
-    for arguments in [&["token", "--api", "graph"][..], &["hunt", "--kql", "DeviceInfo | take 1"]] {
-        let outcome = site.run(arguments).expect(0);
-        assert_eq!(outcome.stderr.matches("the secret `ir-app-secret-ending` expires on").count(), 1, "{}", outcome.stderr);
+    let outcome = site.run(&QUERY).expect(0);
+    assert!(outcome.stderr.contains("warning:") && outcome.stderr.contains("ir-app-secret-ending"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_certificate_of_the_vault_as_pfx_and_as_pem() {
+    for name in ["ir-app", "ir-app-pem"] {
+        let site = Site::shared().vaulted(&format!(r#"certificate = "{name}""#));
+        works(&site);
+        assert_eq!(proof(&site), "2");
     }
-    let ended = vaulted(r#"secret = "ir-app-secret-ended""#).expect(3);
-    assert!(ended.stderr.contains("expired on"), "{}", ended.stderr);
-    let outcome = vaulted(r#"secret = "ir-app-secret/00000000000000000000000000000000""#).expect(3);
-    assert!(outcome.stderr.contains("SecretNotFound"), "{}", outcome.stderr);
 }
 
 #[test]
-fn a_certificate_that_entra_would_not_take_is_refused_before_any_request() {
-    let before = |site: &Site| site.lab.seen().iter().filter(|seen| seen.path.contains("oauth2")).count();
-    let site = Site::new(crate::support::site::generous()).vaulted(r#"certificate = "ir-app-ec""#);
-    let outcome = token(&site).expect(3);
-    assert!(outcome.stderr.contains("elliptic-curve key"), "{}", outcome.stderr);
-    assert_eq!(before(&site), 1, "the vault's login alone asked for a token");
-    let sealed = token(&site.configured(|toml| toml.replace("ir-app-ec", "ir-app-sign")));
-    assert!(sealed.stderr.contains("without its private key") && sealed.stderr.contains("sign = \"vault\""), "{}", sealed.stderr);
-}
-
-#[test]
-fn rs256_is_a_switch_and_is_tried_once_by_itself() {
-    let options = ircollect::lab::Options { refuse_ps256: true, ..crate::support::site::generous() };
-    let site = Site::new(options).vaulted(r#"certificate = "ir-app""#);
-    token(&site).expect(0);
-    let asked = site.lab.seen().iter().filter(|seen| seen.path.contains("oauth2") && seen.status == 401).count();
-    assert_eq!(asked, 1);
-    let site = site.vaulted(r#"certificate = "ir-app", algorithm = "RS256", send_chain = true"#);
-    token(&site).expect(0);
-    assert_eq!(site.lab.seen().iter().filter(|seen| seen.path.contains("oauth2") && seen.status == 401).count(), 1);
+fn a_key_that_never_leaves_the_vault() {
+    let site = Site::new(generous()).vaulted(r#"certificate = "ir-app-sign", sign = "vault""#);
+    works(&site);
+    assert_eq!(proof(&site), "2");
+    let paths = asked_of_the_vault(&site, 0);
+    assert!(paths.iter().any(|path| path.starts_with("/keys/ir-app-sign/") && path.ends_with("/sign")), "{paths:?}");
+    assert!(!paths.iter().any(|path| path.starts_with("/secrets/")), "{paths:?}");
 }
 
 #[cfg(unix)]
 #[test]
-fn az_on_path_signs_in_to_the_vault() {
+fn developer_tools_sign_in_to_the_vault() {
     use std::os::unix::fs::PermissionsExt;
-    let site = Site::shared().configured(|toml| toml.replace("vault_auth = \"environment\"", "vault_auth = \"developer-tools\""));
-    let az = site.bench.write("bin/az", &site.lab.az_script());
+    let site = Site::shared().configured(|toml| toml.replace("\"environment\"", "\"developer-tools\""));
+    let az = site.bench.write("bin/az", site.lab.az_script());
     std::fs::set_permissions(&az, std::fs::Permissions::from_mode(0o755)).unwrap();
     let path = format!("{}:/usr/bin:/bin", site.bench.path("bin").display());
-    let site = with_env(site, "PATH", path);
-    let outcome = token(&site).expect(0);
-    assert_eq!(outcome.stdout.trim().split('.').count(), 3);
-    std::fs::remove_file(az).unwrap();
-    let outcome = token(&site).expect(3);
-    assert!(
-        outcome.stderr.contains("install the Azure CLI") && outcome.stderr.matches("az not found on PATH").count() == 1,
-        "{}",
-        outcome.stderr
-    );
+    let bench = Site { lab: site.lab, bench: site.bench.env("PATH", path) };
+    works(&bench);
 }
 
 #[test]
-fn a_workload_identity_signs_in_to_the_vault_and_says_what_is_missing() {
-    let site = Site::shared().configured(|toml| toml.replace("vault_auth = \"environment\"", "vault_auth = \"workload-identity\""));
-    let outcome = token(&site).expect(3);
-    assert!(outcome.stderr.contains("AZURE_FEDERATED_TOKEN_FILE is not set"), "{}", outcome.stderr);
+fn without_developer_tools_the_hint_says_which() {
+    let site = Site::shared().configured(|toml| toml.replace("\"environment\"", "\"developer-tools\""));
+    let empty = site.bench.path("nothing").display().to_string();
+    let site = Site { lab: site.lab, bench: site.bench.env("PATH", empty) };
+    refused(&site, 3, "VaultLogin", "reading the secret `ir-app` from https://kv-ir.vault.lab.test", "az login");
+}
+
+#[test]
+fn secrets_and_certificates_at_hand() {
+    let site = Site::shared();
+    let pfx = site.vault_secret("ir-app");
+    let pfx = base64::Engine::decode(&base64::prelude::BASE64_STANDARD, pfx).unwrap();
+    private(&site.bench.write_private("lab/app.pfx", pfx));
+    site.bench.write_private("lab/app.pem", site.vault_secret("ir-app-pem"));
+    let secret = site.vault_secret("ir-app-secret");
+    site.bench.write_private("lab/secret.txt", format!("{secret}\n"));
+    let mut site = Site { lab: site.lab, bench: site.bench.env("E2E_SECRET", secret) };
+    for (fields, acr) in [
+        (r#"certificate_file = "app.pfx""#, "2"),
+        (r#"certificate_file = "app.pem""#, "2"),
+        (r#"secret_file = "secret.txt""#, "1"),
+        (r#"secret_env = "E2E_SECRET""#, "1"),
+    ] {
+        site = site.credential(fields);
+        works(&site);
+        assert_eq!(proof(&site), acr, "{fields}");
+    }
+}
+
+#[test]
+fn no_configuration_but_the_variables_of_the_azure_sdks() {
+    let site = Site::shared();
+    let all = site.lab.registrations();
+    let app = all.iter().find(|app| app.name == "ir-collector").unwrap();
+    let bench = site.bench.env("AZURE_CLIENT_ID", &app.app_id).env("AZURE_CLIENT_SECRET", app.secret.expose()).env("IRCOLLECT_PROFILE", "");
+    let bare = std::fs::read_to_string(bench.path("lab/lab.toml")).unwrap();
+    let (_, clouds) = bare.split_once("[clouds.lab]").unwrap();
+    bench.write("lab/lab.toml", format!("[clouds.lab]{clouds}"));
+    let site = Site { lab: site.lab, bench };
+    let summary = site.summary(0, &[&QUERY[..], &["--cloud", "lab"]].concat());
+    assert_eq!((&summary["jobs"][0]["tenant"], &summary["jobs"][0]["profile"]), (&Value::from(site.lab.tenant()), &Value::from("default")));
+}
+
+#[test]
+fn entra_refuses_secrets_and_certificates_by_its_codes() {
+    let site = |fields: &str| Site::shared().vaulted(fields);
+    refused(&site(r#"secret = "ir-app-secret-wrong""#), 3, "AADSTS7000215", TENANT, "use the secret's value");
+    refused(&site(r#"secret = "ir-app-secret-expired""#), 3, "AADSTS7000222", TENANT, "create a new secret");
+    let advice = "upload that certificate to the application";
+    refused(&site(r#"certificate = "ir-app-unregistered""#), 3, "AADSTS700027", TENANT, advice);
+    refused(&site(r#"certificate = "ir-app-unregistered", sign = "vault""#), 3, "AADSTS700027", TENANT, advice);
+    let stranger = Site::shared().configured(|toml| toml.replace("000000000001\"", "000000000099\""));
+    refused(&stranger, 3, "AADSTS700016", TENANT, "consent to the application there");
+    refused(&Site::shared().registration("ir-disabled"), 3, "AADSTS7000112", TENANT, "administrator");
+    refused(&Site::shared().registration("ir-public"), 3, "AADSTS700025", TENANT, "Allow public client flows");
+    refused(&Site::shared().registration("ir-expired"), 3, "AADSTS7000222", TENANT, "create a new secret");
+}
+
+#[test]
+fn an_unknown_tenant_is_named() {
+    let site = |tenant: &str| Site::shared().configured(|toml| toml.replace("tarnfield.example", tenant));
+    refused(&site("nobody.example"), 3, "AADSTS90002", "looking for the tenant nobody.example", "check the spelling of the tenant");
+    refused(&site("11111111-2222-3333-4444-555555555555"), 3, "AADSTS90002", TENANT, "check the spelling of the tenant");
+}
+
+#[test]
+fn the_vault_refuses_by_its_codes() {
+    let reading = |name: &str, vault: &str| format!("reading the secret `{name}` from https://{vault}.vault.lab.test: ");
+    for (name, code, advice) in [
+        ("absent", "SecretNotFound", "check its name and version"),
+        ("ir-app-secret-disabled", "SecretDisabled", "enable it in the vault"),
+        ("ir-app-secret-ended", "VaultObjectExpired", "put a new one into the vault"),
+        ("ir-app-secret-early", "VaultObjectNotYetValid", "name an earlier version, or wait"),
+    ] {
+        refused(&Site::shared().vaulted(&format!(r#"secret = "{name}""#)), 3, code, &reading(name, "kv-ir"), advice);
+    }
+    for (vault, code, advice) in [
+        ("kv-denied", "ForbiddenByRbac", "az role assignment create --role \"Key Vault Secrets User\""),
+        ("kv-metadata", "ForbiddenByRbac", "Key Vault Secrets User"),
+        ("kv-policy", "AccessDenied", "access policy"),
+        ("kv-firewall", "ForbiddenByFirewall", "firewall"),
+        ("kv-private", "ForbiddenByConnection", "--resolve"),
+        ("kv-none", "VaultNotFound", "--resolve HOST=ADDRESS"),
+    ] {
+        let site = Site::shared().credential(&format!(r#"vault = "https://{vault}.vault.lab.test", secret = "ir-app-secret""#));
+        refused(&site, 3, code, &reading("ir-app-secret", vault), advice);
+    }
+}
+
+#[test]
+fn certificates_that_cannot_prove_anything_are_refused_here() {
+    let site = |fields: &str| Site::shared().vaulted(fields);
+    let reading = "reading the secret `ir-app-expired` from https://kv-ir.vault.lab.test: ";
+    refused(&site(r#"certificate = "ir-app-expired""#), 3, "VaultObjectExpired", reading, "put a new one into the vault");
+    let place = |name: &str| format!("`{name}` in https://kv-ir.vault.lab.test");
+    refused(&site(r#"certificate = "ir-app-ec""#), 3, "CertificateKeyKind", &place("ir-app-ec"), "RSA key");
+    refused(&site(r#"certificate = "ir-app-ec", sign = "vault""#), 3, "CertificateKeyKind", &place("ir-app-ec"), "RSA key");
+    refused(&site(r#"certificate = "ir-app-sign""#), 3, "CertificateKeyMissing", &place("ir-app-sign"), "sign = \"vault\"");
+    refused(
+        &site(r#"certificate = "ir-app-secret""#),
+        3,
+        "VaultCertificateIsSecret",
+        &place("ir-app-secret"),
+        "secret = \"ir-app-secret\"",
+    );
+    refused(&site(r#"secret = "ir-app""#), 3, "VaultSecretIsCertificate", &place("ir-app"), "certificate = \"ir-app\"");
+}
+
+#[test]
+fn what_is_not_at_hand_is_named() {
+    let site = |fields: &str| Site::shared().credential(fields);
+    refused(&site(r#"secret_env = "ABSENT""#), 3, "Credential", "the variable ABSENT", "set ABSENT");
+    refused(&site(r#"secret_file = "absent.txt""#), 3, "Credential", "the secret file", "check the path");
+    let open = site(r#"secret_file = "open.txt""#);
+    open.bench.write("lab/open.txt", "secret");
+    refused(&open, 3, "Credential", "the secret file", "chmod 600");
+}
+
+#[test]
+fn a_missing_permission_exits_4_and_is_named_with_those_held() {
+    let hunting = "hunting on Graph: the service answered 403 Forbidden: Missing application roles";
+    let advice = "grant the app registration the application permission ThreatHunting.Read.All and consent to it; the token holds none";
+    refused(&Site::shared().registration("ir-no-roles"), 4, "Forbidden", hunting, advice);
+    let advice = "the token holds User.Read.All, Policy.Read.All";
+    refused(&Site::shared().registration("ir-other-roles"), 4, "Forbidden", hunting, advice);
+}
+
+#[test]
+fn outages_of_the_authority_and_the_vault_are_waited_out() {
+    works(&Site::new(Options { authority_unavailable: 2, ..generous() }));
+    works(&Site::new(Options { vault_throttled: 2, ..generous() }));
+    let site = Site::new(Options { authority_unavailable: 1_000, ..generous() });
+    refused(&site, 3, "AADSTS90033", "", "this was tried 4 times");
+}
+
+#[test]
+fn an_authority_that_does_not_take_ps256_gets_rs256() {
+    works(&Site::new(Options { refuse_ps256: true, ..generous() }));
 }

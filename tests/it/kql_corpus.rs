@@ -70,7 +70,7 @@ fn extract(file: &str, entry: &Value) -> String {
         }
         _ => file.to_owned(),
     };
-    let hash = Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hash = Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     assert_eq!(hash, entry["sha256"].as_str().unwrap(), "{}", entry["path"]);
     text
 }

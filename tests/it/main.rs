@@ -20,6 +20,8 @@ mod engine;
 mod engine_corpus;
 #[cfg(feature = "lab")]
 mod examples;
+#[cfg(feature = "lab")]
+mod faults;
 mod fuzz_inputs;
 #[cfg(feature = "lab")]
 mod hunt;
@@ -32,8 +34,12 @@ mod kql_fuzz;
 mod lab;
 mod layers;
 mod loopback;
+#[cfg(feature = "lab")]
+mod matrix;
 mod oauth_oracle;
+mod packs;
 mod reference_clients;
+mod refused;
 mod samples;
 mod support;
 #[cfg(feature = "lab")]

@@ -1,15 +1,14 @@
 //! `token`: every form that it prints, beside curl, and tokens that are as good as those of Microsoft's own library.
 
-use crate::{
-    credentials::{GRAPH, client_token},
-    support::site::{Site, block_on, lab_client},
-};
+use crate::support::site::{self, Site, block_on, client};
 use ircollect::lab::{Lab, Service};
 use serde_json::{Value, json};
 use std::{
     path::PathBuf,
     process::{Command, Stdio},
 };
+
+const GRAPH: &str = "https://graph.microsoft.com/.default";
 
 #[test]
 fn every_form_holds_the_same_kind_of_token() {
@@ -152,7 +151,7 @@ fn lasting_claims(token: &str) -> Value {
 async fn answer(lab: &Lab, api: &str, token: &str) -> Value {
     let (service, path) =
         if api == "graph" { (Service::Graph, "/v1.0/security/incidents?$top=1") } else { (Service::Mde, "/api/machines?$top=1") };
-    let answer = lab_client(lab).get(format!("{}{path}", lab.url(service))).bearer_auth(token).send().await.unwrap();
+    let answer = client(lab).get(format!("{}{path}", lab.url(service))).bearer_auth(token).send().await.unwrap();
     assert_eq!(answer.status(), 200);
     answer.json().await.unwrap()
 }
@@ -161,8 +160,8 @@ async fn answer(lab: &Lab, api: &str, token: &str) -> Value {
 fn a_token_for_another_api_is_good_for_nothing_else() {
     let lab = Site::shared().lab;
     let status = block_on(async {
-        let token = client_token(&lab, "ir-collector", GRAPH).await;
-        lab_client(&lab).get(format!("{}/api/machines", lab.url(Service::Mde))).bearer_auth(token).send().await.unwrap().status()
+        let token = site::token(&lab, "ir-collector", GRAPH).await;
+        client(&lab).get(format!("{}/api/machines", lab.url(Service::Mde))).bearer_auth(token).send().await.unwrap().status()
     });
     assert_eq!(status, 403);
 }

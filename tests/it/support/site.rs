@@ -11,19 +11,19 @@ use std::{
 use tokio::runtime::Runtime;
 
 /// A lab, and a folder of its own to run the binary in.
-pub struct Site {
-    pub lab: Arc<Lab>,
-    pub bench: Bench,
+pub(crate) struct Site {
+    pub(crate) lab: Arc<Lab>,
+    pub(crate) bench: Bench,
 }
 
 /// What an API answered to a client that is not ours.
-pub struct Told {
-    pub columns: Vec<(String, String)>,
-    pub rows: Vec<String>,
+pub(crate) struct Told {
+    pub(crate) columns: Vec<(String, String)>,
+    pub(crate) rows: Vec<String>,
 }
 
 /// Runs a future where the labs run.
-pub fn block_on<T>(work: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
     runtime().block_on(work)
 }
 
@@ -33,28 +33,28 @@ fn runtime() -> &'static Runtime {
 }
 
 /// Options of a lab whose quota no test passes by accident.
-pub fn generous() -> Options {
+pub(crate) fn generous() -> Options {
     Options { calls_per_minute: 100_000, calls_per_hour: 1_000_000, ..Options::default() }
 }
 
 /// The same, misbehaving: `throttle=0.5`.
-pub fn faulty(faults: &[&str]) -> Options {
+pub(crate) fn faulty(faults: &[&str]) -> Options {
     Options { faults: faults.iter().map(|fault| fault.parse::<Fault>().unwrap()).collect(), ..generous() }
 }
 
 /// The same, with other caps.
-pub fn capped(rows: u64) -> Options {
+pub(crate) fn capped(rows: u64) -> Options {
     Options { caps: Caps { rows, ..Caps::default() }, ..generous() }
 }
 
 impl Site {
     /// A lab of its own.
-    pub fn new(options: Options) -> Self {
+    pub(crate) fn new(options: Options) -> Self {
         Self::at(Arc::new(runtime().block_on(start(options)).unwrap()))
     }
 
     /// The lab that all tests share that do not change it.
-    pub fn shared() -> Self {
+    pub(crate) fn shared() -> Self {
         static SHARED: OnceLock<Arc<Lab>> = OnceLock::new();
         Self::at(Arc::clone(SHARED.get_or_init(|| Arc::new(runtime().block_on(start(generous())).unwrap()))))
     }
@@ -70,12 +70,12 @@ impl Site {
     }
 
     /// Where `lab.toml` lies.
-    pub fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
         self.bench.path("lab/lab.toml")
     }
 
     /// Rewrites `lab.toml`.
-    pub fn configured(self, change: impl FnOnce(String) -> String) -> Self {
+    pub(crate) fn configured(self, change: impl FnOnce(String) -> String) -> Self {
         let before = std::fs::read_to_string(self.config()).unwrap();
         let after = change(before.clone());
         assert_ne!(before, after, "nothing was changed");
@@ -84,7 +84,7 @@ impl Site {
     }
 
     /// Gives the profile another credential: what stands between the braces.
-    pub fn credential(self, fields: &str) -> Self {
+    pub(crate) fn credential(self, fields: &str) -> Self {
         self.configured(|toml| {
             let lines = toml
                 .lines()
@@ -94,12 +94,12 @@ impl Site {
     }
 
     /// Gives the profile a credential of the lab's vault.
-    pub fn vaulted(self, fields: &str) -> Self {
+    pub(crate) fn vaulted(self, fields: &str) -> Self {
         self.credential(&format!(r#"vault = "https://kv-ir.vault.lab.test", {fields}"#))
     }
 
     /// Makes the profile another of the lab's registrations, by its secret.
-    pub fn registration(self, name: &str) -> Self {
+    pub(crate) fn registration(self, name: &str) -> Self {
         let all = self.lab.registrations();
         let app = all.iter().find(|app| app.name == name).unwrap();
         let site = self
@@ -109,17 +109,17 @@ impl Site {
         Self { lab, bench: bench.env("E2E_SECRET", app.secret.expose()) }
     }
 
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         self.bench.command(arguments)
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Outcome {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
         self.bench.run(arguments)
     }
 
     /// Runs with `--json`, and holds exit code and summary to the contract.
     #[track_caller]
-    pub fn summary(&self, code: i32, arguments: &[&str]) -> Value {
+    pub(crate) fn summary(&self, code: i32, arguments: &[&str]) -> Value {
         let outcome = self.run(&[arguments, &["--json"]].concat()).expect(code);
         let json = outcome.json();
         summary::hold_to_contract(&json, self.bench.folder.path(), code);
@@ -128,20 +128,36 @@ impl Site {
 
     /// Asserts that the case is as it was written and that nothing half-written lies in it.
     #[track_caller]
-    pub fn verify(&self) {
+    pub(crate) fn verify(&self) {
         self.run(&["case", "verify"]).expect(0);
         assert_eq!(summary::leftovers(&self.bench.case()), Vec::<PathBuf>::new());
     }
 
     /// Every file of the case's data.
-    pub fn files(&self) -> Vec<PathBuf> {
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
         summary::files_below(&self.bench.case().join("data"))
     }
 
     /// Asks Graph by a client that shares nothing with ours.
-    pub fn ask(&self, query: &str, window: &Value) -> Told {
+    pub(crate) fn ask(&self, query: &str, window: &Value) -> Told {
         runtime().block_on(ask(&self.lab, query, window))
     }
+
+    /// Reads a secret of the lab's vault, as its administrator might.
+    pub(crate) fn vault_secret(&self, name: &str) -> String {
+        runtime().block_on(vault_secret(&self.lab, name))
+    }
+}
+
+/// A token by client secret, by a client that is not ours.
+pub(crate) async fn token(lab: &Lab, name: &str, scope: &str) -> String {
+    let all = lab.registrations();
+    let app = all.iter().find(|app| app.name == name).unwrap();
+    let form =
+        [("client_id", &*app.app_id), ("client_secret", app.secret.expose()), ("scope", scope), ("grant_type", "client_credentials")];
+    let url = format!("{}/{}/oauth2/v2.0/token", lab.url(Service::Authority), lab.tenant());
+    let token: Value = client(lab).post(url).form(&form).send().await.unwrap().json().await.unwrap();
+    token["access_token"].as_str().unwrap().to_owned()
 }
 
 async fn ask(lab: &Lab, query: &str, window: &Value) -> Told {
@@ -150,22 +166,11 @@ async fn ask(lab: &Lab, query: &str, window: &Value) -> Told {
         schema: Vec<std::collections::BTreeMap<String, String>>,
         results: Vec<Box<RawValue>>,
     }
-    let http = lab_client(lab);
-    let all = lab.registrations();
-    let app = all.iter().find(|app| app.name == "ir-collector").unwrap();
-    let form = [
-        ("client_id", app.app_id.as_str()),
-        ("client_secret", app.secret.expose()),
-        ("scope", "https://graph.microsoft.com/.default"),
-        ("grant_type", "client_credentials"),
-    ];
-    let url = format!("{}/{}/oauth2/v2.0/token", lab.url(Service::Authority), lab.tenant());
-    let token: Value = http.post(url).form(&form).send().await.unwrap().json().await.unwrap();
-    let token = token["access_token"].as_str().unwrap();
     let text = |key: &str| window[key].as_str().unwrap();
     let body = json!({"Query": query, "Timespan": format!("{}/{}", text("from"), text("to"))});
     let url = format!("{}/v1.0/security/runHuntingQuery", lab.url(Service::Graph));
-    let answer = http.post(url).bearer_auth(token).json(&body).send().await.unwrap().text().await.unwrap();
+    let token = token(lab, "ir-collector", "https://graph.microsoft.com/.default").await;
+    let answer = client(lab).post(url).bearer_auth(token).json(&body).send().await.unwrap().text().await.unwrap();
     let answer: Answer = serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{error}: {answer:.2000}"));
     Told {
         columns: answer.schema.iter().map(|column| (column["name"].clone(), column["type"].clone())).collect(),
@@ -173,8 +178,16 @@ async fn ask(lab: &Lab, query: &str, window: &Value) -> Told {
     }
 }
 
+async fn vault_secret(lab: &Lab, name: &str) -> String {
+    let token = token(lab, "vault-reader", "https://vault.lab.test/.default").await;
+    let url = format!("https://kv-ir.vault.lab.test/secrets/{name}?api-version=7.4");
+    let secret: Value = client(lab).get(url).bearer_auth(token).send().await.unwrap().json().await.unwrap();
+    secret["value"].as_str().unwrap_or_else(|| panic!("{secret}")).to_owned()
+}
+
 /// A client that trusts the lab and goes by no proxy.
-pub fn lab_client(lab: &Lab) -> reqwest::Client {
+pub(crate) fn client(lab: &Lab) -> reqwest::Client {
     let ca = reqwest::Certificate::from_pem(lab.ca_pem().as_bytes()).unwrap();
-    reqwest::Client::builder().tls_certs_only([ca]).no_proxy().build().unwrap()
+    let vault = lab.address(Service::Vault);
+    reqwest::Client::builder().tls_certs_only([ca]).no_proxy().resolve("kv-ir.vault.lab.test", vault).build().unwrap()
 }

@@ -19,7 +19,7 @@ impl<'a> Planner<'a> {
         if let Some(Binding::Function(own)) = scope.env.find(function) {
             return self.scalar_function(&own.clone(), arguments, span, scope);
         }
-        if let Mode::Aggregate(collected) = scope.mode
+        if let Mode::Aggregate(collected, _) = scope.mode
             && super::super::plan::aggregates::is_aggregate(function)
         {
             return self.aggregate(function, arguments, span, scope, collected);
@@ -78,7 +78,7 @@ impl<'a> Planner<'a> {
             return Err(self.argument_count(entry.name, if arguments.len() < entry.min { entry.min } else { entry.max }, span));
         }
         let values = arguments.iter().map(|argument| self.scalar(argument, scope)).collect::<Result<Vec<_>, _>>()?;
-        (entry.run)(&Args::new(values)).map_err(|message| self.semantic(format!("{}(): {message}", entry.name), span))
+        entry.run(&Args::new(values)).map_err(|message| self.semantic(format!("{}(): {message}", entry.name), span))
     }
 
     fn unknown_function(&self, name: &Name) -> QueryError {
