@@ -14,6 +14,8 @@ mod case_death;
 mod check;
 #[cfg(feature = "lab")]
 mod credentials;
+#[cfg(feature = "lab")]
+mod death;
 #[cfg(feature = "engine")]
 mod engine;
 #[cfg(feature = "engine")]
@@ -23,6 +25,7 @@ mod examples;
 #[cfg(feature = "lab")]
 mod faults;
 mod fuzz_inputs;
+mod hostile;
 #[cfg(feature = "lab")]
 mod hunt;
 #[cfg(feature = "lab")]
@@ -38,6 +41,8 @@ mod loopback;
 mod matrix;
 mod oauth_oracle;
 mod packs;
+#[cfg(feature = "lab")]
+mod published;
 mod reference_clients;
 mod refused;
 mod samples;

@@ -1,6 +1,7 @@
 //! Packs and parameters, by the real binary: published collections as their authors keep them, hostile folders, values of every kind.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "a test writes plain files")]
 
 use crate::support::{Bench, shared};
 use ircollect::{
@@ -45,8 +46,11 @@ fn digest(text: &str) -> String {
     })
 }
 
+/// What the index says of a query, by its path and block.
+type Index = BTreeMap<(String, u64), Value>;
+
 /// The corpus, and by (path, block) what its index says of each query.
-fn corpus() -> Option<(String, BTreeMap<(String, u64), Value>)> {
+fn corpus() -> Option<(String, Index)> {
     let folder = shared("data/queries")?;
     let index: Value = serde_json::from_str(&std::fs::read_to_string(folder.join("index.json")).unwrap()).unwrap();
     let entries = index["index"].as_array().unwrap().iter();
@@ -69,7 +73,7 @@ fn a_published_collection_is_taken_whole() {
     assert!(lacking.is_empty(), "{lacking:?}");
     // The index lists a text once; files hold repetitions of it for another product, in blocks of their own.
     let beyond: Vec<_> = taken.keys().filter(|key| !index.contains_key(*key)).collect();
-    assert!(beyond.iter().all(|(path, _)| path.ends_with(".md")), "{beyond:?}");
+    assert!(beyond.iter().all(|(path, _)| Path::new(path).extension().is_some_and(|extension| extension == "md")), "{beyond:?}");
     let differing: Vec<_> = index.iter().filter(|(key, entry)| taken[*key]["ok"] != entry["parses"]).collect();
     assert!(differing.is_empty(), "{differing:#?}");
     let unique: BTreeSet<String> = names(&found).iter().map(|name| name.to_lowercase()).collect();
@@ -91,7 +95,7 @@ fn the_texts_are_those_that_were_published() {
             match index.get(&(path.clone(), found.block as u64)) {
                 Some(entry) if kind != FileKind::Rule => assert_eq!(digest(&found.text), text(&entry["sha256"]), "{path}#{}", found.block),
                 Some(_) => {
-                    assert!(found.rule.is_some_and(|rule| rule.id.is_some()) && content.contains(found.text.lines().next().unwrap()))
+                    assert!(found.rule.is_some_and(|rule| rule.id.is_some()) && content.contains(found.text.lines().next().unwrap()));
                 }
                 None if known.contains(digest(&found.text).as_str()) => {}
                 None => beyond.push(format!("{path}#{}", found.block)),
@@ -108,7 +112,7 @@ fn hostile_files_hold_nothing_up() {
     bench.write("pack/good.kql", "DeviceInfo\n\n| take 1\n");
     bench.write("pack/Good.csl", "DeviceInfo");
     bench.write("pack/empty.kql", "");
-    bench.write("pack/deep.kql", &format!("print {}1", "(".repeat(100_000)));
+    bench.write("pack/deep.kql", format!("print {}1", "(".repeat(100_000)));
     bench.write("pack/laughs.yaml", "a: &a [x,x]\nb: &b [*a,*a]\nquery: *c\n");
     bench.write("pack/no-query.yaml", "name: x\ntactics: [Persistence]\n");
     bench.write("pack/ci.yml", "on: push\n");
@@ -324,7 +328,7 @@ fn a_list_past_the_apis_limit_is_sent_in_parts_or_refused() {
     });
     bench.write("iocs.txt", &list);
     bench.write("q.kql", HASHES);
-    bench.write("not.kql", &HASHES.replace(" in (", " !in ("));
+    bench.write("not.kql", HASHES.replace(" in (", " !in ("));
     let [query] = explained(&bench, 0, &["--query", "q.kql", "--param", "hashes=@iocs.txt"]).try_into().unwrap();
     assert_eq!(query["texts"], 3);
     assert!(serde_json::to_string(&query["kql"]).unwrap().len() < 1_000_000);

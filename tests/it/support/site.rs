@@ -1,7 +1,7 @@
 //! A lab in this process and the binary beside it, with the configuration and the variables of somebody who sourced `lab.env`.
 
 use super::{Bench, Outcome, summary};
-use ircollect::lab::{Caps, Fault, Lab, Options, Service, start};
+use ircollect::lab::{Fault, Lab, Options, Service, start};
 use serde_json::{Value, json, value::RawValue};
 use std::{
     path::PathBuf,
@@ -40,11 +40,6 @@ pub(crate) fn generous() -> Options {
 /// The same, misbehaving: `throttle=0.5`.
 pub(crate) fn faulty(faults: &[&str]) -> Options {
     Options { faults: faults.iter().map(|fault| fault.parse::<Fault>().unwrap()).collect(), ..generous() }
-}
-
-/// The same, with other caps.
-pub(crate) fn capped(rows: u64) -> Options {
-    Options { caps: Caps { rows, ..Caps::default() }, ..generous() }
 }
 
 impl Site {
