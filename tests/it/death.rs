@@ -54,7 +54,7 @@ fn ended(mut child: Child) -> Outcome {
 fn until(what: &str, is: impl Fn() -> bool) {
     let patience = Instant::now();
     while !is() {
-        assert!(patience.elapsed() < Duration::from_secs(60), "waited in vain for {what}");
+        assert!(patience.elapsed() < Duration::from_mins(1), "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
@@ -146,7 +146,9 @@ fn an_interrupted_run_keeps_what_is_whole_and_says_so() {
 fn an_interruption_while_waiting_for_an_answer_ends_at_once() {
     let site = Site::new(faulty(&["hang"]));
     let child = spawn(&site.bench, &["hunt", "--kql", "DeviceInfo | take 1", "--json"]);
-    until("the call", || site.lab.seen().iter().any(|seen| seen.path.ends_with("/token")) && site.bench.case().join("journal.jsonl").exists());
+    until("the call", || {
+        site.lab.seen().iter().any(|seen| seen.path.ends_with("/token")) && site.bench.case().join("journal.jsonl").exists()
+    });
     std::thread::sleep(Duration::from_millis(300));
     let began = Instant::now();
     signal(&child, "INT");

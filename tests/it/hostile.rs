@@ -78,7 +78,7 @@ const SCHEMA: &str = r#""schema":[{"name":"Text","type":"String"},{"name":"Long"
 #[test]
 fn rows_of_every_shape_of_answer_arrive_byte_for_byte() {
     let rows = rows();
-    let expected: String = rows.iter().map(|row| format!("{row}\n")).collect();
+    let expected = rows.iter().map(|row| format!("{row}\n")).collect::<Vec<_>>().concat();
     let list = rows.join(",");
     let pascal = r#""Schema":[{"Name":"Text","Type":"String"},{"Name":"Long","Type":"Int64"}]"#;
     let context = r#""@odata.context":"https://graph.microsoft.com/v1.0/$metadata#microsoft.graph.security.huntingQueryResults""#;
@@ -110,7 +110,7 @@ fn rows_of_every_shape_of_answer_arrive_byte_for_byte() {
 
 #[test]
 fn a_compressed_answer_arrives_byte_for_byte() {
-    let expected: String = rows().iter().map(|row| format!("{row}\n")).collect();
+    let expected = rows().iter().map(|row| format!("{row}\n")).collect::<Vec<_>>().concat();
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(format!("{{\"results\":[{}],{SCHEMA}}}", rows().join(",")).as_bytes()).unwrap();
     let body = encoder.finish().unwrap();

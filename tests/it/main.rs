@@ -10,8 +10,8 @@
 mod bench;
 mod case;
 mod case_death;
-#[cfg(feature = "lab")]
 mod check;
+mod command_tree;
 #[cfg(feature = "lab")]
 mod credentials;
 #[cfg(feature = "lab")]
@@ -39,6 +39,8 @@ mod layers;
 mod loopback;
 #[cfg(feature = "lab")]
 mod matrix;
+#[cfg(feature = "lab")]
+mod memory;
 mod oauth_oracle;
 mod packs;
 #[cfg(feature = "lab")]
@@ -46,8 +48,9 @@ mod published;
 mod reference_clients;
 mod refused;
 mod samples;
-mod support;
 #[cfg(feature = "lab")]
+mod secrets;
+mod support;
 mod tenants;
 mod tls;
 #[cfg(feature = "lab")]

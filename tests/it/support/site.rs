@@ -54,7 +54,8 @@ impl Site {
         Self::at(Arc::clone(SHARED.get_or_init(|| Arc::new(runtime().block_on(start(generous())).unwrap()))))
     }
 
-    fn at(lab: Arc<Lab>) -> Self {
+    /// Another folder beside the same lab.
+    pub(crate) fn at(lab: Arc<Lab>) -> Self {
         let mut bench = Bench::new();
         let folder = bench.path("lab");
         lab.write(&folder).unwrap();
