@@ -13,10 +13,7 @@ use crate::{
     vault::{Address, Login, Object, Session, Stored, Vault, VaultOptions},
 };
 use jiff::Timestamp;
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 /// An application's proof, and what a person should know of it.
 #[derive(Clone)]
@@ -189,19 +186,13 @@ fn open_vault(wires: &Wires, profile: &Profile, vault: &str) -> Result<(Vault, V
 
 /// The login to the vault is not the application's: the application's secret lies in the vault.
 fn vault_login(wires: &Wires, profile: &Profile) -> Result<(Login, Vec<String>)> {
-    let login = match profile.vault_login()? {
-        VaultLogin::DeveloperTools => Login::DeveloperTools,
-        VaultLogin::ManagedIdentity(id) => Login::ManagedIdentity(id),
-        VaultLogin::WorkloadIdentity { tenant, app_id, token_file } => workload(profile, tenant, app_id, token_file),
-        VaultLogin::Environment { tenant, app_id, credential } => {
-            let Ready { proof, warnings, .. } = at_hand(&credential)?;
-            let options = AppOptions { entra: wires.entra.clone(), authority: authority(profile), tenant, app_id, proof };
-            return Ok((Login::Bearer(Arc::new(App::new(options))), warnings));
-        }
+    let (tenant, app_id, credential) = match profile.vault_login()? {
+        VaultLogin::DeveloperTools => return Ok((Login::DeveloperTools, Vec::new())),
+        VaultLogin::ManagedIdentity(id) => return Ok((Login::ManagedIdentity(id), Vec::new())),
+        VaultLogin::WorkloadIdentity { tenant, app_id, token_file } => (tenant, app_id, Credential::FederatedTokenFile(token_file)),
+        VaultLogin::Environment { tenant, app_id, credential } => (tenant, app_id, credential),
     };
-    Ok((login, Vec::new()))
-}
-
-fn workload(profile: &Profile, tenant: String, app_id: String, token_file: PathBuf) -> Login {
-    Login::WorkloadIdentity { authority: profile.cloud.authority.clone(), tenant, app_id, token_file }
+    let Ready { proof, warnings, .. } = at_hand(&credential).map_err(|error| error.context("signing in to the vault"))?;
+    let options = AppOptions { entra: wires.entra.clone(), authority: authority(profile), tenant, app_id, proof };
+    Ok((Login::Bearer(Arc::new(App::new(options))), warnings))
 }

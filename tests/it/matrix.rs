@@ -309,7 +309,7 @@ fn versions_are_named_and_ends_that_are_near_are_said_on_every_run() {
 #[test]
 fn a_certificate_that_entra_would_not_take_is_refused_before_any_request() {
     let before = |site: &Site| site.lab.seen().iter().filter(|seen| seen.path.contains("oauth2")).count();
-    let site = Site::new(crate::support::site::generous()).vaulted(r#"certificate = "ir-app-ec""#);
+    let site = Site::new(site::generous()).vaulted(r#"certificate = "ir-app-ec""#);
     let outcome = token(&site).expect(3);
     assert!(outcome.stderr.contains("elliptic-curve key"), "{}", outcome.stderr);
     assert_eq!(before(&site), 1, "the vault's login alone asked for a token");
@@ -319,7 +319,7 @@ fn a_certificate_that_entra_would_not_take_is_refused_before_any_request() {
 
 #[test]
 fn rs256_is_a_switch_and_is_tried_once_by_itself() {
-    let options = ircollect::lab::Options { refuse_ps256: true, ..crate::support::site::generous() };
+    let options = ircollect::lab::Options { refuse_ps256: true, ..site::generous() };
     let site = Site::new(options).vaulted(r#"certificate = "ir-app""#);
     token(&site).expect(0);
     let asked = site.lab.seen().iter().filter(|seen| seen.path.contains("oauth2") && seen.status == 401).count();

@@ -1,7 +1,7 @@
 //! The vault over real TLS: challenge, secrets, certificates, signatures, and every way to be refused.
 
 use crate::{
-    identity::{APP_ID, GRAPH, Notes, TENANT, app, entra, part, secret, token},
+    identity::{GRAPH, Notes, TENANT, app, entra, part, secret, token},
     loopback::{Reply, Root, Seen, Server, client, rsa, self_signed},
 };
 use base64::{
@@ -11,6 +11,7 @@ use base64::{
 use ircollect::{
     error::Kind,
     identity::{App, AppOptions, Authority, LocalSigner, Proof, VaultSigner},
+    secret::Secret,
     transport::Authorize,
     vault::{Address, Login, Object, Signature, Vault, VaultOptions},
 };
@@ -193,19 +194,12 @@ async fn the_logins_own_error_is_told() {
 #[tokio::test]
 async fn a_federated_token_signs_in_to_the_vault() {
     let place = Place::new(|_| bundle("x", "", &json!({})));
-    let sts = Server::https(&place.root, |_, _| token("vault-token"));
-    let file = tempfile::NamedTempFile::new().unwrap();
-    fs_err::write(file.path(), "federated").unwrap();
-    let login = Login::WorkloadIdentity {
-        authority: sts.url().parse().unwrap(),
-        tenant: TENANT.into(),
-        app_id: APP_ID.into(),
-        token_file: file.path().to_owned(),
-    };
+    let proof = Proof::Federated(Arc::new(|| Ok(Secret::new("federated"))));
+    let login = Login::Bearer(Arc::new(app(&place.login, proof, &place.notes)));
     let address = Address::parse("kv-ir", "vault.lab.test").unwrap();
     let vault = Vault::open(VaultOptions { client: place.client(), address, login, witness: place.notes.clone() }).unwrap();
     vault.secret(&object("x")).await.unwrap();
-    assert_eq!(sts.seen()[0].field("client_assertion").as_deref(), Some("federated"));
+    assert_eq!(place.login.seen()[0].field("client_assertion").as_deref(), Some("federated"));
 }
 
 #[tokio::test]
