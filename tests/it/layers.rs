@@ -15,8 +15,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["journal"]),
     ("journal", &[]),
     ("console", &["collect", "journal"]),
+    // What is told of a case afterwards: read through store and journal, its queries through kql, worded by console.
+    ("case", &["store", "journal", "kql", "console"]),
     ("lab", &["kql"]),
-    ("run", &["cli", "settings", "vault", "identity", "transport", "api", "kql", "collect", "store", "journal", "console", "lab"]),
+    ("run", &["cli", "settings", "vault", "identity", "transport", "api", "kql", "collect", "store", "journal", "case", "console", "lab"]),
     ("error", &[]),
     ("secret", &[]),
     ("time", &[]),
