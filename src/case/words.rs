@@ -39,7 +39,12 @@ pub fn words(case: &CaseView, status: &Status, width: usize) -> String {
 
 fn head(case: &CaseView, status: &Status, width: usize) -> String {
     let mut lines = vec![format!("case {}", visible(&case.dir().display().to_string()))];
-    lines.push(format!("id {}, created {} by ircollect {}", visible(&case.info.id), rfc3339(case.info.created), visible(&case.info.tool_version)));
+    lines.push(format!(
+        "id {}, created {} by ircollect {}",
+        visible(&case.info.id),
+        rfc3339(case.info.created),
+        visible(&case.info.tool_version)
+    ));
     if let Some(holder) = case.running() {
         lines.push(format!("a run is at work on it: process {} on {}", holder.pid, visible(&holder.host)));
     }
@@ -47,8 +52,19 @@ fn head(case: &CaseView, status: &Status, width: usize) -> String {
         let by = sealed.signed_by.as_ref().map(|by| format!(", signed by {}", visible(&by.subject))).unwrap_or_default();
         lines.push(format!("sealed{by}: nothing is added to it any more"));
     }
-    let stored = format!("{}, {}, {}, {}", count(status.runs.len() as u64, "run"), count(status.files, "file"), count(status.rows, "row"), size(status.bytes));
-    let asked = format!("{} ({} failed), {:.0} s waited", count(status.requests, "request"), grouped(status.failed_requests), status.waited_seconds);
+    let stored = format!(
+        "{}, {}, {}, {}",
+        count(status.runs.len() as u64, "run"),
+        count(status.files, "file"),
+        count(status.rows, "row"),
+        size(status.bytes)
+    );
+    let asked = format!(
+        "{} ({} failed), {:.0} s waited",
+        count(status.requests, "request"),
+        grouped(status.failed_requests),
+        status.waited_seconds
+    );
     lines.push(format!("{stored}; {asked}"));
     lines.iter().map(|line| wrapped(line, width, "")).collect()
 }
@@ -84,7 +100,8 @@ fn percent(share: f64) -> String {
 
 fn rows(jobs: &[&Coverage], width: usize) -> String {
     let cells: Vec<Cells> = jobs.iter().map(|job| Cells::of(job)).collect();
-    let widest = |cell: fn(&Cells) -> &str, head: &str| cells.iter().map(|cells| cell(cells).chars().count()).max().unwrap_or(0).max(head.len());
+    let widest =
+        |cell: fn(&Cells) -> &str, head: &str| cells.iter().map(|cells| cell(cells).chars().count()).max().unwrap_or(0).max(head.len());
     let (stored, counted) = (widest(|cells| &cells.rows, "stored"), widest(|cells| &cells.counted, "counted"));
     let drawn = if width >= WIDE { usize::from(CELLS) + 2 } else { 0 };
     // `hunt  graph  ` in front, two blanks between columns, `INTERRUPTED` and `100.0 %` behind.
@@ -154,8 +171,8 @@ fn missing(gap: &GapStatus) -> String {
 /// Draws a window: what is stored is filled. A cell of which anything is missing is empty.
 fn drawing(holes: &[Span]) -> String {
     let share = |cell: u16| f64::from(cell) / f64::from(CELLS);
-    let holed = |cell: u16| holes.iter().any(|hole| hole.from < share(cell + 1) && hole.to > share(cell));
-    (0..CELLS).map(|cell| if holed(cell) { '░' } else { '█' }).collect()
+    let missing_in = |cell: u16| holes.iter().any(|hole| hole.from < share(cell + 1) && hole.to > share(cell));
+    (0..CELLS).map(|cell| if missing_in(cell) { '░' } else { '█' }).collect()
 }
 
 fn not_collected(status: &Status, width: usize) -> String {
@@ -163,7 +180,8 @@ fn not_collected(status: &Status, width: usize) -> String {
         return String::new();
     }
     let lines = status.skipped.iter().map(|skipped| wrapped(&visible(skipped), width, "  "));
-    std::iter::once("\nnot collected, and no gap (permission, licence):\n".to_owned()).chain(lines).collect()
+    let head = wrapped("not collected, and no gap (permission, licence):", width, "");
+    std::iter::once(format!("\n{head}")).chain(lines).collect()
 }
 
 #[cfg(test)]

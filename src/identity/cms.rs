@@ -151,7 +151,7 @@ fn assembled(leaf: &Certificate, chain: Vec<Certificate>, attributes: Attributes
         unsigned_attrs: None,
     };
     let certificates: Vec<CertificateChoices> = chain.into_iter().map(CertificateChoices::Certificate).collect();
-    let signed = SignedData {
+    let data = SignedData {
         version: CmsVersion::V1,
         digest_algorithms: SetOfVec::try_from(vec![algorithm(SHA_256, None)])?,
         encap_content_info: EncapsulatedContentInfo { econtent_type: DATA, econtent: None },
@@ -159,7 +159,7 @@ fn assembled(leaf: &Certificate, chain: Vec<Certificate>, attributes: Attributes
         crls: None,
         signer_infos: SignerInfos::try_from(vec![signer])?,
     };
-    ContentInfo { content_type: SIGNED_DATA, content: any(&signed)? }.to_der()
+    ContentInfo { content_type: SIGNED_DATA, content: any(&data)? }.to_der()
 }
 
 struct TbsParts {

@@ -267,7 +267,8 @@ impl Check<'_> {
     fn beside(&mut self, ledger: &Ledger) -> Result<()> {
         let failed = |error| disk::failed("listing", self.dir, error);
         let entries: io::Result<Vec<_>> = fs::read_dir(self.dir).map_err(failed)?.collect();
-        let mut names: Vec<String> = entries.map_err(failed)?.iter().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        let mut names: Vec<String> =
+            entries.map_err(failed)?.iter().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
         names.sort();
         for name in names.iter().filter(|name| !belongs(name, ledger)) {
             if ledger.sealed.is_some() {

@@ -218,7 +218,9 @@ impl State {
 
     fn close(&mut self, closing: &Closing) -> Result<()> {
         if self.broken || self.closed || closing.mark.seq != self.head.latest.seq + 1 {
-            return Err(Error::new(Kind::Failed, "the journal changed while the case was being sealed; it was not sealed").hint("seal it again"));
+            return Err(
+                Error::new(Kind::Failed, "the journal changed while the case was being sealed; it was not sealed").hint("seal it again")
+            );
         }
         self.put_or_undo(&closing.line, closing.mark.clone(), true)?;
         self.closed = true;

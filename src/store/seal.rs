@@ -40,8 +40,7 @@ impl Case {
         journal::events(&self.dir, &mut |line| ledger.take(&line))?;
         let (files, bytes) = ledger.standing().fold((0, 0), |(files, bytes), file| (files + 1, bytes + file.bytes));
         let closing = self.journal.closing(&Event::Sealed(CaseSealed { files, bytes, signed_by }))?;
-        let outer =
-            Outer { case: case_sha256(&self.dir)?, journal: closing.journal_sha256.clone(), head: closing.head_sha256.clone() };
+        let outer = Outer { case: case_sha256(&self.dir)?, journal: closing.journal_sha256.clone(), head: closing.head_sha256.clone() };
         Ok(Sealing { case: self, sums: journal::sums(&ledger, &outer), closing })
     }
 }

@@ -44,8 +44,10 @@ mod reference_clients;
 #[cfg(feature = "lab")]
 mod refused;
 mod samples;
+mod seal;
 #[cfg(feature = "lab")]
 mod secrets;
+mod status;
 mod support;
 mod tls;
 mod transport;

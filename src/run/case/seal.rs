@@ -64,7 +64,9 @@ async fn seal(context: &Context, case: &Case, settings: Option<&Settings>) -> Re
 /// the journal: its last event is known before the signature is.
 async fn signer(context: &Context, settings: &Settings) -> Result<Arc<dyn Signer>> {
     let [profile] = settings.profiles.as_slice() else {
-        return Err(Error::new(Kind::Usage, "--sign takes the certificate of one profile, and there are several").hint("choose one with --profile"));
+        return Err(
+            Error::new(Kind::Usage, "--sign takes the certificate of one profile, and there are several").hint("choose one with --profile")
+        );
     };
     let wires = Wires::without_case(context, settings)?;
     let ready = wires.unless_cancelled(proof::ready(&wires, profile)).await?;
@@ -90,6 +92,10 @@ fn told(context: &Context, dir: &Path) -> Result<u8> {
     } else {
         ""
     };
-    context.console.say(&format!("sealed {}: {} files; `sha256sum -c SHA256SUMS` in it checks them all{check}", dir.display(), sealed.files));
+    context.console.say(&format!(
+        "sealed {}: {} files; `sha256sum -c SHA256SUMS` in it checks them all{check}",
+        dir.display(),
+        sealed.files
+    ));
     Ok(0)
 }

@@ -1,12 +1,6 @@
 //! `case status`: what was asked, what is stored, what is missing.
 
-use crate::{
-    case,
-    console::print_data,
-    error::Result,
-    run::Context,
-    store::CaseView,
-};
+use crate::{case, console::print_data, error::Result, run::Context, store::CaseView};
 use serde_json::json;
 
 pub(super) fn run(context: &Context, case: &CaseView) -> Result<u8> {
