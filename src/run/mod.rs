@@ -95,7 +95,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<u8> {
         Command::Hunt(args) => hunt::run(context, &args).await,
         Command::Token(args) => token::run(context, &args).await,
         Command::Check(args) => check::run(context, &args).await,
-        Command::Case(args) => case::run(context, args.action),
+        Command::Case(args) => case::run(context, args.action).await,
         Command::Lab(args) => run_lab(context, args).await,
         Command::Init(args) => init::run(context, &args),
         Command::Completions { shell } => shell::completions(shell),

@@ -11,6 +11,7 @@ mod lock;
 mod output;
 mod place;
 mod recover;
+mod seal;
 mod sink;
 
 pub use case::{Case, CaseInfo, CaseView};
@@ -19,4 +20,5 @@ pub use draft::{Draft, Sealed};
 pub use lock::Holder;
 pub use output::Output;
 pub use place::{Format, Place, safe_name};
+pub use seal::{Seal, Sealing};
 pub use sink::Sink;

@@ -48,8 +48,10 @@ mod published;
 mod reference_clients;
 mod refused;
 mod samples;
+mod seal;
 #[cfg(feature = "lab")]
 mod secrets;
+mod status;
 mod support;
 mod tenants;
 mod tls;
