@@ -6,17 +6,21 @@
 
 mod case;
 mod commit;
+mod derive;
 mod draft;
+mod intake;
 mod lock;
 mod output;
 mod place;
 mod recover;
-mod sink;
+pub mod table;
+mod workers;
 
 pub use case::{Case, CaseInfo, CaseView};
 pub use commit::{Facts, Written};
+pub use derive::NdjsonFiles;
 pub use draft::{Draft, Sealed};
+pub use intake::{Harvest, Intake, Wanted};
 pub use lock::Holder;
 pub use output::Output;
 pub use place::{Format, Place, safe_name};
-pub use sink::Sink;

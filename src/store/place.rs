@@ -21,17 +21,30 @@ pub enum Format {
     Json,
     /// Apache Parquet.
     Parquet,
+    /// Comma-separated values for Timesketch.
+    Timesketch,
 }
 
 impl Format {
-    /// Returns its name, which is the extension of its files.
+    /// Returns its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ndjson => "ndjson",
             Self::Csv => "csv",
             Self::Json => "json",
             Self::Parquet => "parquet",
+            Self::Timesketch => "timesketch",
         }
+    }
+
+    /// Returns what the names of its files end in.
+    pub fn extension(self) -> &'static str {
+        if self == Self::Timesketch { "timesketch.csv" } else { self.name() }
+    }
+
+    /// Tells whether rows are laid out in columns; else they are kept as they were sent.
+    pub fn has_columns(self) -> bool {
+        !matches!(self, Self::Ndjson | Self::Json)
     }
 }
 
@@ -96,11 +109,15 @@ impl Place {
 
     /// Returns the path relative to the case, with `/` between the parts.
     pub fn path(&self) -> String {
-        format!("{}/{}.{}", self.folder, self.stem, self.format)
+        format!("{}/{}.{}", self.folder, self.stem, self.format.extension())
     }
 
     pub(super) fn stem(&self) -> &str {
         &self.stem
+    }
+
+    pub(super) fn kind(&self) -> Format {
+        self.format
     }
 
     pub(super) fn format_name(&self) -> &'static str {
