@@ -4,6 +4,7 @@ use super::Observer;
 use crate::{
     api::hunting::{Answer, Rows},
     error::Result,
+    journal,
     store::Draft,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,17 +19,25 @@ pub(super) struct Tally {
     bytes: AtomicU64,
 }
 
+impl Tally {
+    /// Counts rows that an earlier run stored.
+    pub(super) fn start(&self, rows: u64, bytes: u64) {
+        self.rows.store(rows, Ordering::Relaxed);
+        self.bytes.store(bytes, Ordering::Relaxed);
+    }
+}
+
 /// Takes the rows of one answer.
 pub(super) struct Part<'a> {
     pub(super) draft: Draft,
     tally: &'a Tally,
     observer: &'a dyn Observer,
-    job: &'a str,
+    job: &'a journal::Job,
     told: u64,
 }
 
 impl<'a> Part<'a> {
-    pub(super) fn new(draft: Draft, tally: &'a Tally, observer: &'a dyn Observer, job: &'a str) -> Self {
+    pub(super) fn new(draft: Draft, tally: &'a Tally, observer: &'a dyn Observer, job: &'a journal::Job) -> Self {
         Self { draft, tally, observer, job, told: 0 }
     }
 

@@ -10,7 +10,6 @@
 mod bench;
 mod case;
 mod case_death;
-#[cfg(feature = "lab")]
 mod command_tree;
 #[cfg(feature = "lab")]
 mod credentials;
@@ -41,11 +40,13 @@ mod packs;
 #[cfg(feature = "lab")]
 mod published;
 mod reference_clients;
-#[cfg(feature = "lab")]
 mod refused;
 mod samples;
 #[cfg(feature = "lab")]
 mod secrets;
+#[cfg(feature = "lab")]
+mod sliced;
+mod slicing;
 mod support;
 mod tls;
 mod transport;
