@@ -7,6 +7,7 @@ pub mod catalogue;
 mod cutting;
 mod density;
 mod finish;
+mod formats;
 mod hunt;
 pub mod pack;
 mod part;

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     api::hunting::{Api, Request},
-    cli::{ApiChoice, HuntArgs, Slice},
+    cli::{ApiChoice, HuntArgs, OutputFormat, Slice},
     collect::{
         HuntJob, Observer, SliceMode, Subject, Waiting, hunt, report,
         report::{Job, Summary},
@@ -25,7 +25,7 @@ use crate::{
     error::{Error, Kind, Result},
     journal::{self, Event, RunEnded, RunOutcome, RunStarted},
     settings::{Profile, Settings},
-    store::{Case, Output, Written},
+    store::{Case, Format, Output, Written},
     time::Window,
     transport::Budget,
 };
@@ -54,6 +54,7 @@ pub(super) struct Plan {
     pub(super) window: Window,
     pub(super) mode: SliceMode,
     pub(super) api: ApiChoice,
+    pub(super) formats: Vec<Format>,
 }
 
 impl Plan {
@@ -74,6 +75,7 @@ impl Plan {
             window: window::settle(args.from.as_deref(), args.to.as_deref(), args.last.as_deref(), context.now)?,
             mode,
             api: args.api,
+            formats: formats(&args.format)?,
         })
     }
 }
@@ -312,6 +314,7 @@ impl Run<'_> {
             concurrency: usize::from(quota.in_flight.min(self.args.concurrency).max(1)),
             resume: self.args.resume,
             reconcile: self.args.reconcile,
+            formats: self.plan.formats.clone(),
         };
         let report = hunt(&job, &asker, self.case, self.progress.as_ref()).await;
         (report, asker.gone.into_inner())
@@ -323,17 +326,44 @@ impl Run<'_> {
 
     /// Copies the rows to where `--output` says.
     fn output(&self, job: Job) -> Job {
-        let (Some(path), [file]) = (&self.args.output, job.files.as_slice()) else { return job };
-        let written = Written {
-            path: file.path.clone(),
-            format: file.format.clone(),
-            rows: file.rows,
-            bytes: file.bytes,
-            sha256: file.sha256.clone(),
-        };
-        match self.case.output(&written, &Output::new(path)) {
+        let Some((path, file)) = self.args.output.as_ref().and_then(|path| Some((path, self.file_for(path, &job)?))) else { return job };
+        match self.case.output(&file, &Output::new(path)) {
             Ok(()) => job,
             Err(error) => Job { status: report::JobStatus::Partial, error: Some((&error).into()), ..job },
         }
     }
+
+    /// Returns the file of a job that is copied: in the format that the name of the copy says, if the rows are stored in it, else in the
+    /// first that was asked for. Rows in several files of a format are not copied.
+    fn file_for(&self, path: &Path, job: &Job) -> Option<Written> {
+        let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+        let named = |format: &&Format| name.ends_with(&format!(".{}", format.extension()));
+        let format = self.plan.formats.iter().rev().find(named).or_else(|| self.plan.formats.first())?;
+        let mut files = job.files.iter().filter(|file| file.format == format.name());
+        match (files.next(), files.next()) {
+            (Some(file), None) => Some(file.into()),
+            _ => None,
+        }
+    }
+}
+
+/// Returns the formats asked for, each once.
+fn formats(asked: &[OutputFormat]) -> Result<Vec<Format>> {
+    let mut formats = Vec::new();
+    for format in asked {
+        let format = match format {
+            OutputFormat::Ndjson => Format::Ndjson,
+            OutputFormat::Csv => Format::Csv,
+            OutputFormat::Json => Format::Json,
+            OutputFormat::Parquet => Format::Parquet,
+            OutputFormat::Timesketch => Format::Timesketch,
+        };
+        if format == Format::Parquet && !cfg!(feature = "parquet") {
+            return Err(Error::new(Kind::Usage, "this collector was built without Parquet").hint("build with `--features parquet`"));
+        }
+        if !formats.contains(&format) {
+            formats.push(format);
+        }
+    }
+    Ok(formats)
 }

@@ -120,8 +120,7 @@ impl Draft {
             self.write(got)?;
         }
         if hash::hex(&hasher.finalize()) != sha256 {
-            let message = format!("`{}` is not what was written: its SHA-256 has changed", path.display());
-            return Err(Error::new(Kind::Disk, message).hint("see what `ircollect case verify` says"));
+            return Err(changed(path));
         }
         self.rows += rows;
         Ok(())
@@ -195,6 +194,12 @@ impl Draft {
         self.syncer = Some(syncer.tell()?);
         Ok(())
     }
+}
+
+/// The error of a stored file that is not what was written.
+pub(super) fn changed(path: &Path) -> Error {
+    let message = format!("`{}` is not what was written: its SHA-256 has changed", path.display());
+    Error::new(Kind::Disk, message).hint("see what `ircollect case verify` says")
 }
 
 impl Write for Draft {

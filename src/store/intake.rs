@@ -31,12 +31,12 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    fn keeps(&self) -> bool {
+    pub(super) fn keeps(&self) -> bool {
         self.keeps_ndjson || self.formats.contains(&Format::Ndjson)
     }
 
     /// Returns the formats that are not the rows themselves.
-    fn others(&self) -> impl Iterator<Item = Format> {
+    pub(super) fn others(&self) -> impl Iterator<Item = Format> {
         self.formats.iter().copied().filter(|format| *format != Format::Ndjson)
     }
 }

@@ -26,6 +26,9 @@ pub enum Format {
 }
 
 impl Format {
+    /// All formats.
+    pub const ALL: [Self; 5] = [Self::Ndjson, Self::Csv, Self::Json, Self::Parquet, Self::Timesketch];
+
     /// Returns its name.
     pub fn name(self) -> &'static str {
         match self {
@@ -93,6 +96,19 @@ impl Place {
         let (parts, _) = part.rsplit_once('/')?;
         let (folder, stem) = parts.strip_suffix(PARTS)?.rsplit_once('/')?;
         Some(Self { folder: folder.to_owned(), stem: stem.to_owned(), format })
+    }
+
+    /// Returns the place that a path of the journal stands at; none where its name ends in no format.
+    pub fn of(path: &str) -> Option<Self> {
+        let (folder, name) = path.rsplit_once('/')?;
+        let (stem, extension) = name.split_once('.')?;
+        let format = Format::ALL.into_iter().find(|format| format.extension() == extension)?;
+        Some(Self { folder: folder.to_owned(), stem: stem.to_owned(), format })
+    }
+
+    /// Tells whether a path of the journal stands here, in whatever format.
+    pub fn is_at(&self, path: &str) -> bool {
+        Self::of(path).is_some_and(|other| other.key() == self.key())
     }
 
     /// Returns the same place in another format.
