@@ -1,9 +1,12 @@
 //! The one place where all rooms meet: from the words typed to the exit code.
 
 mod allowed;
+mod asker;
 mod case;
 mod check;
+mod choice;
 mod context;
+mod earlier;
 mod explain;
 mod hunt;
 mod init;

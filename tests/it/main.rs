@@ -51,6 +51,9 @@ mod samples;
 mod seal;
 #[cfg(feature = "lab")]
 mod secrets;
+#[cfg(feature = "lab")]
+mod sliced;
+mod slicing;
 mod status;
 mod support;
 mod tenants;
