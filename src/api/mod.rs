@@ -3,7 +3,10 @@
 //! It knows neither tokens nor disk: bearers come from whoever implements [`crate::transport::Authorize`], rows go to whoever
 //! implements [`hunting::Rows`].
 
+pub mod catalogue;
 pub mod cut;
+pub mod export;
 pub mod hunting;
+pub mod pages;
 pub mod refusal;
 pub mod rows;

@@ -255,10 +255,12 @@ async fn bearer(call: &Call, auth: &dyn Authorize, rejected: Option<&Secret>) ->
 fn request(call: &Call, bearer: Option<&Secret>, client_request_id: &str) -> Result<Request> {
     let mut request = Request::new(call.method.clone(), call.url.clone());
     let headers = request.headers_mut();
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     headers.extend(call.headers.clone());
-    put(headers, "client-request-id", client_request_id)?;
-    put(headers, "return-client-request-id", "true")?;
+    if !call.bare {
+        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
+        put(headers, "client-request-id", client_request_id)?;
+        put(headers, "return-client-request-id", "true")?;
+    }
     if let Some(bearer) = bearer {
         headers.insert(AUTHORIZATION, authorization(call, bearer)?);
     }
