@@ -10,12 +10,13 @@ mod draft;
 mod lock;
 mod output;
 mod place;
+mod read;
 mod recover;
 mod sink;
 
 pub use case::{Case, CaseInfo, CaseView};
 pub use commit::{Facts, Written};
-pub use draft::{Draft, Sealed};
+pub use draft::{Draft, Mark, Sealed};
 pub use lock::Holder;
 pub use output::Output;
 pub use place::{Format, Place, safe_name};
