@@ -6,6 +6,7 @@
 pub mod catalogue;
 pub mod cut;
 pub mod export;
+pub mod glance;
 pub mod hunting;
 pub mod pages;
 pub mod refusal;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// Runs advanced-hunting queries and stores every row of their results in the case
 #[derive(Clone, Debug, Args)]
-#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["query", "kql"]))]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["query", "kql", "pack"]))]
 pub struct HuntArgs {
     /// File with one query (.kql, .csl, .txt); `-` is standard input; may be given several times
     #[arg(long, value_name = "FILE|-", num_args = 1..)]
@@ -13,6 +13,12 @@ pub struct HuntArgs {
     /// A query as text
     #[arg(long, value_name = "TEXT")]
     pub kql: Vec<String>,
+    /// Folder or file with queries: every .kql and .csl file, Sentinel .yaml/.yml rule, and fenced kql block of a .md
+    #[arg(long, value_name = "DIR|FILE", num_args = 1..)]
+    pub pack: Vec<PathBuf>,
+    /// Value of a parameter that the query declares; `@FILE` is a list, one value a line (`@@...`: a text that begins with `@`)
+    #[arg(long, value_name = "NAME=VALUE|NAME=@FILE", value_parser = param)]
+    pub param: Vec<Param>,
     /// The API to hunt with
     #[arg(long, value_enum, default_value_t)]
     pub api: ApiChoice,
@@ -79,6 +85,22 @@ pub enum Slice {
     Off,
     /// Into slices of this length.
     Every(jiff::SignedDuration),
+}
+
+/// `NAME=VALUE`, as typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Param {
+    /// The parameter's name.
+    pub name: String,
+    /// What stands after the first `=`.
+    pub value: String,
+}
+
+fn param(text: &str) -> Result<Param, String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => Ok(Param { name: name.trim().to_owned(), value: value.to_owned() }),
+        _ => Err("write NAME=VALUE, or NAME=@FILE".to_owned()),
+    }
 }
 
 fn slice(text: &str) -> Result<Slice, String> {

@@ -1,11 +1,13 @@
 //! What was typed: clap types, whose doc comments are the manual. No logic, no environment, no files.
 
+mod check;
 mod hunt;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-pub use hunt::{ApiChoice, HuntArgs, OutputFormat, Slice};
+pub use check::{CheckArgs, CheckWhat};
+pub use hunt::{ApiChoice, HuntArgs, OutputFormat, Param, Slice};
 
 /// Collects alerts, incidents and raw events out of Microsoft's security APIs, whole and as evidence
 #[derive(Debug, Parser)]
@@ -26,6 +28,8 @@ pub enum Command {
     Hunt(Box<HuntArgs>),
     /// Print an access token, for curl or a wrapper
     Token(TokenArgs),
+    /// Say whether a collection would work: configuration, vault, token, permissions, each API
+    Check(CheckArgs),
     /// Look at what was collected
     Case(CaseArgs),
     /// Run a simulated tenant on this machine, and a command against it

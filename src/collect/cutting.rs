@@ -9,7 +9,6 @@ use super::{
 use crate::{
     api::hunting::Refusal,
     error::{Error, Kind, Result},
-    time::Window,
 };
 
 /// Bins of a histogram at most; its answer is then small and quick.
@@ -23,7 +22,7 @@ impl Desk<'_> {
         let by_time = self.job.subject.has_time();
         let mut pieces = None;
         if by_time && piece.part.is_none() && piece.window.length() > slices::TICK {
-            pieces = self.by_histogram(state, piece.window).await?;
+            pieces = self.by_histogram(state, piece).await?;
         }
         match pieces.or_else(|| plan::finer(piece, state.target, by_time)) {
             Some(pieces) => pieces.into_iter().rev().for_each(|piece| state.queue.push_front(piece)),
@@ -33,15 +32,16 @@ impl Desk<'_> {
     }
 
     /// Cuts a window by one or a few counting queries; none where the service would not count.
-    async fn by_histogram(&self, state: &State, window: Window) -> Result<Option<Vec<Piece>>> {
+    async fn by_histogram(&self, state: &State, piece: Piece) -> Result<Option<Vec<Piece>>> {
+        let window = piece.window;
         let bins = MOST_BINS.min(filled(self.job.rows_cap));
         let mut width = slices::bin_width(window, bins);
         while width < window.length() {
-            match self.histogram(window, width).await {
+            match self.histogram(piece, width).await {
                 Ok(bins) => {
                     let slices = slices::cut(window, &bins, width, state.target);
                     let progress = slices.len() > 1 || slices.iter().any(|slice| slice.window != window);
-                    return Ok(progress.then(|| slices.into_iter().map(Piece::from).collect()));
+                    return Ok(progress.then(|| slices.iter().map(|slice| Piece::of_slice(slice, piece.share)).collect()));
                 }
                 Err(error) if !may_be_counted_otherwise(&error) => return Err(error),
                 Err(error) => tracing::info!(query = %self.job.job.name, "counting failed: {error}"),
@@ -52,11 +52,11 @@ impl Desk<'_> {
         Ok(None)
     }
 
-    async fn histogram(&self, window: Window, width: jiff::SignedDuration) -> Result<Vec<slices::Bin>> {
-        let text = self.job.subject.histogram(window, width);
+    async fn histogram(&self, piece: Piece, width: jiff::SignedDuration) -> Result<Vec<slices::Bin>> {
+        let text = self.job.subject.share(piece.share).histogram(piece.window, width);
         let text = text.ok_or_else(|| Error::new(Kind::Query, "the query's rows have no time to count them by"))?;
         let mut rows = Bins::default();
-        let answer = self.hunter.ask(&self.question(text, window), &mut rows).await?;
+        let answer = self.hunter.ask(&self.question(text, piece.window), &mut rows).await?;
         if answer.rows >= self.job.rows_cap {
             return Err(Error::new(Kind::Incomplete, "the histogram itself is at the cap").with_code("RowCap"));
         }

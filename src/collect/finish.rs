@@ -18,10 +18,13 @@ impl Desk<'_> {
     /// Joins the parts to one file, tells the journal, and reports.
     pub(super) async fn close(&self, mut state: State) -> report::Job {
         let interrupted = state.failure.as_ref().is_some_and(|error| error.kind() == Kind::Interrupted);
+        // Which share a gap is of, a joined file does not tell: shares stay apart until nothing is missing.
+        let gaps = state.failure.is_some() || !state.gaps.is_empty();
+        let apart = gaps && self.job.subject.shares() > 1;
         let parted = state.stored.len() > 1 || state.stored.iter().any(|stored| stored.window != self.job.window);
         if state.already.is_none()
             && parted
-            && !interrupted
+            && !(interrupted || apart)
             && let Err(error) = self.join(&mut state).await
         {
             state.failure.get_or_insert(error);
@@ -35,7 +38,7 @@ impl Desk<'_> {
 
     async fn join(&self, state: &mut State) -> Result<()> {
         let mut parts = state.stored.clone();
-        parts.sort_by_key(|part| part.window);
+        parts.sort_by_key(|part| (part.window, part.share));
         let mut facts = Facts {
             job: self.job.job.clone(),
             query: Some(self.job.subject.piece(self.job.window, None)),
@@ -61,7 +64,7 @@ impl Desk<'_> {
             case.commit(whole.seal()?, facts)
         })
         .await?;
-        state.stored = vec![Stored { window: self.job.window, file, request_ids, schema }];
+        state.stored = vec![Stored { window: self.job.window, share: 0, file, request_ids, schema }];
         Ok(())
     }
 
@@ -78,6 +81,7 @@ impl Desk<'_> {
             kind: report::JobKind::Hunt,
             name: self.job.job.name.clone(),
             file: self.job.file.clone(),
+            rule: None,
             tenant: self.job.job.tenant.clone(),
             profile: self.job.job.profile.clone(),
             api: self.job.job.api.clone(),

@@ -80,6 +80,7 @@ pub(super) struct Desk<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct Stored {
     pub(super) window: Window,
+    pub(super) share: u32,
     pub(super) file: Written,
     pub(super) request_ids: Vec<String>,
     pub(super) schema: Vec<journal::Column>,
@@ -197,7 +198,7 @@ impl Desk<'_> {
 
     async fn ask(&self, piece: Piece) -> Result<Fetched> {
         let mut part = Part::new(self.case.draft(&self.place_of(piece))?, self.tally, self.observer, &self.job.job.name);
-        let question = self.question(self.job.subject.piece(piece.window, piece.part), piece.window);
+        let question = self.question(self.text_of(piece), piece.window);
         let answer = match self.hunter.ask(&question, &mut part).await {
             Ok(answer) => answer,
             Err(error) => {
@@ -218,7 +219,11 @@ impl Desk<'_> {
     }
 
     fn is_whole(&self, piece: Piece) -> bool {
-        piece.window == self.job.window && piece.part.is_none()
+        piece.window == self.job.window && piece.part.is_none() && self.job.subject.shares() == 1
+    }
+
+    fn text_of(&self, piece: Piece) -> String {
+        self.job.subject.share(piece.share).piece(piece.window, piece.part)
     }
 
     fn place_of(&self, piece: Piece) -> Place {
@@ -281,13 +286,14 @@ impl Desk<'_> {
         let whole = self.is_whole(piece);
         let cut = match piece.part {
             Some((index, of)) => Some(format!("{BY_HASH} {} of {of}", index + 1)),
-            None if whole => mark.map(str::to_owned),
+            None if piece.window == self.job.window => mark.map(str::to_owned),
             None => Some(format!("slice [{}, {})", rfc3339(piece.window.from), rfc3339(piece.window.to))),
         };
+        let cut = self.job.subject.marked(cut, piece.share);
         let facts = Facts {
             job: self.job.job.clone(),
             slice: (!whole).then_some(piece.window),
-            query: Some(self.job.subject.piece(piece.window, piece.part)),
+            query: Some(self.text_of(piece)),
             schema: columns(&answer.schema),
             request_ids: answer.request_id.iter().cloned().collect(),
             cut,
@@ -295,7 +301,7 @@ impl Desk<'_> {
         };
         let (request_ids, schema) = (facts.request_ids.clone(), facts.schema.clone());
         let file = self.commit(draft, facts).await?;
-        state.stored.push(Stored { window: piece.window, file, request_ids, schema });
+        state.stored.push(Stored { window: piece.window, share: piece.share, file, request_ids, schema });
         Ok(())
     }
 

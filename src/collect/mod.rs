@@ -2,6 +2,8 @@
 //!
 //! It asks through [`Hunter`] and tells through [`Observer`]; it knows neither HTTP client, command line nor environment.
 
+mod batch;
+pub mod catalogue;
 mod cutting;
 mod finish;
 mod hunt;
@@ -15,6 +17,7 @@ mod schedule;
 mod slices;
 mod subject;
 
+pub use batch::{Filled, Filling, fill};
 pub use hunt::{HuntJob, hunt};
 pub use plan::SliceMode;
 pub use schedule::{Waiting, side_by_side};

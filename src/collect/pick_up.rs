@@ -8,10 +8,11 @@ use super::{
 use crate::{journal, time::Window};
 
 impl Desk<'_> {
-    /// Takes over what an earlier run stored, and returns the windows that are left.
-    pub(super) fn pick_up(&self, state: &mut State) -> Vec<Window> {
-        let whole = self.job.window;
-        let Some(known) = self.case.jobs().latest(&self.job.job).filter(|_| self.job.resume) else { return vec![whole] };
+    /// Takes over what an earlier run stored, and returns the windows that are left, each of one share.
+    pub(super) fn pick_up(&self, state: &mut State) -> Vec<(u32, Window)> {
+        let (whole, shares) = (self.job.window, 0..self.job.subject.shares());
+        let all = || shares.clone().map(|share| (share, whole)).collect();
+        let Some(known) = self.case.jobs().latest(&self.job.job).filter(|_| self.job.resume) else { return all() };
         let ended = known.ended.as_ref();
         if ended.is_some_and(|ended| ended.status == journal::Outcome::Complete) {
             state.already = ended.cloned();
@@ -22,17 +23,27 @@ impl Desk<'_> {
                 state.superseded.push(file.path.clone());
                 continue;
             }
-            let window = file.slice.unwrap_or(whole);
-            state.stored.push(Stored { window, file: file.into(), request_ids: file.request_ids.clone(), schema: file.schema.clone() });
-            held.push(window);
+            let (window, share) = (file.slice.unwrap_or(whole), self.job.subject.share_marked(file.cut.as_deref()));
+            state.stored.push(Stored {
+                window,
+                share,
+                file: file.into(),
+                request_ids: file.request_ids.clone(),
+                schema: file.schema.clone(),
+            });
+            held.push((share, window));
         }
-        if known.files.iter().any(|file| file.cut.as_deref() == Some(AT_CAP)) && state.already.is_none() {
+        if known.files.iter().any(|file| file.cut.as_deref().is_some_and(|cut| cut.starts_with(AT_CAP))) && state.already.is_none() {
             // A whole answer that was at a cap is asked for again: which of its rows are missing, nobody knows.
             state.superseded.extend(state.stored.drain(..).map(|stored| stored.file.path));
-            return vec![whole];
+            return all();
         }
-        let gaps: Vec<Window> = known.gaps.iter().filter_map(|gap| Window::new(gap.from?, gap.to?).ok()).collect();
         let joined = known.files.iter().any(|file| file.cut.as_deref() == Some(JOINED));
-        if joined && state.already.is_none() { gaps } else { plan::missing(whole, &held) }
+        if joined && state.already.is_none() {
+            // Shares are joined only where nothing is missing, so that gaps are those of a query that has one.
+            return known.gaps.iter().filter_map(|gap| Some((0, Window::new(gap.from?, gap.to?).ok()?))).collect();
+        }
+        let of = |share| held.iter().filter(move |held| held.0 == share).map(|held| held.1).collect::<Vec<_>>();
+        shares.flat_map(|share| plan::missing(whole, &of(share)).into_iter().map(move |window| (share, window))).collect()
     }
 }

@@ -17,10 +17,12 @@ pub enum SliceMode {
     Every(SignedDuration),
 }
 
-/// A piece of a window: a slice of time, or one of `of` parts of it by the rows' hash.
+/// A piece of a window: a slice of time, or one of `of` parts of it by the rows' hash; of one of the texts that are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Piece {
     pub(super) window: Window,
+    /// Which of the texts that the query is parted into.
+    pub(super) share: u32,
     /// Which part of how many; none for all rows.
     pub(super) part: Option<(u32, u32)>,
     /// Rows expected, where a histogram told.
@@ -28,27 +30,25 @@ pub(super) struct Piece {
 }
 
 impl Piece {
-    pub(super) fn whole(window: Window) -> Self {
-        Self { window, part: None, expected: None }
+    pub(super) fn whole(window: Window, share: u32) -> Self {
+        Self { window, share, part: None, expected: None }
     }
-}
 
-impl From<Slice> for Piece {
-    fn from(slice: Slice) -> Self {
-        Self { window: slice.window, part: None, expected: Some(slice.expected) }
+    pub(super) fn of_slice(slice: &Slice, share: u32) -> Self {
+        Self { window: slice.window, share, part: None, expected: Some(slice.expected) }
     }
 }
 
 /// The most parts that rows of one tick are cut into by hash. Past that the rows are equal, and no cut can part them.
 const MOST_PARTS: u32 = 4_096;
 
-/// Returns the first pieces of a window.
-pub(super) fn first(windows: &[Window], mode: SliceMode) -> VecDeque<Piece> {
-    let cut = |window: &Window| match mode {
-        SliceMode::Every(length) => slices::every(*window, length),
-        SliceMode::Auto | SliceMode::Off => vec![*window],
+/// Returns the first pieces of the windows that are left, each of one share.
+pub(super) fn first(left: &[(u32, Window)], mode: SliceMode) -> VecDeque<Piece> {
+    let cut = |window: Window| match mode {
+        SliceMode::Every(length) => slices::every(window, length),
+        SliceMode::Auto | SliceMode::Off => vec![window],
     };
-    windows.iter().flat_map(cut).map(Piece::whole).collect()
+    left.iter().flat_map(|(share, window)| cut(*window).into_iter().map(|window| Piece::whole(window, *share))).collect()
 }
 
 /// Returns the parts of `window` that none of `stored` holds.
@@ -73,7 +73,7 @@ pub(super) fn missing(window: Window, stored: &[Window]) -> Vec<Window> {
 /// cut by hash alone). None where nothing can part its rows.
 pub(super) fn finer(piece: Piece, target: u64, by_time: bool) -> Option<Vec<Piece>> {
     if let Some(halves) = slices::halve(piece.window).filter(|_| by_time && piece.part.is_none()) {
-        return Some(halves.map(Piece::whole).to_vec());
+        return Some(halves.map(|window| Piece::whole(window, piece.share)).to_vec());
     }
     let (index, of) = piece.part.unwrap_or((0, 1));
     let wanted = piece.expected.map_or(2, |rows| rows.div_ceil(target.max(1)).clamp(2, 64));
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn a_tick_is_cut_by_hash_and_each_part_again() {
         let from = parse_time("2026-01-01").unwrap();
-        let tick = Piece { window: Window { from, to: from + slices::TICK }, part: None, expected: Some(250_000) };
+        let tick = Piece { window: Window { from, to: from + slices::TICK }, share: 0, part: None, expected: Some(250_000) };
         let parts = finer(tick, 80_000, true).unwrap();
         assert_eq!(parts.iter().map(|piece| piece.part.unwrap()).collect::<Vec<_>>(), [(0, 4), (1, 4), (2, 4), (3, 4)]);
         let again = finer(parts[1], 80_000, true).unwrap();
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn equal_rows_are_given_up_at_last() {
         let from = parse_time("2026-01-01").unwrap();
-        let piece = Piece { window: Window { from, to: from + slices::TICK }, part: Some((0, 4_096)), expected: None };
+        let piece = Piece { window: Window { from, to: from + slices::TICK }, share: 0, part: Some((0, 4_096)), expected: None };
         assert_eq!(finer(piece, 10, true), None);
     }
 }

@@ -28,11 +28,12 @@ impl Desk<'_> {
     }
 
     async fn count(&self, state: &mut State) -> Result<Option<Counted>> {
-        let Some(text) = self.job.subject.count(self.job.window) else {
+        let texts = (0..self.job.subject.shares()).map(|share| self.job.subject.share(share).count(self.job.window));
+        let Some(texts) = texts.collect::<Option<Vec<_>>>() else {
             state.notes.push("the service was not asked to count: the query could not be read here".into());
             return Ok(None);
         };
-        match self.sum(text, self.job.window).await {
+        match self.sum_of_all(texts).await {
             Ok(rows) => {
                 let counted = Counted { rows, at: Timestamp::now() };
                 state.counted = Some(counted);
@@ -44,6 +45,14 @@ impl Desk<'_> {
                 Ok(None)
             }
         }
+    }
+
+    async fn sum_of_all(&self, texts: Vec<String>) -> Result<u64> {
+        let mut rows = 0;
+        for text in texts {
+            rows += self.sum(text, self.job.window).await?;
+        }
+        Ok(rows)
     }
 
     async fn sum(&self, text: String, window: Window) -> Result<u64> {
@@ -59,17 +68,18 @@ impl Desk<'_> {
     async fn fetch_again(&self, state: &mut State) -> Result<()> {
         let mut lacking = Vec::new();
         for stored in &state.stored {
-            let Some(text) = self.job.subject.count(stored.window) else { continue };
-            if state.stored.len() == 1 || self.sum(text, stored.window).await? > rows_in(state, stored.window) {
-                lacking.push(stored.window);
+            let Some(text) = self.job.subject.share(stored.share).count(stored.window) else { continue };
+            if state.stored.len() == 1 || self.sum(text, stored.window).await? > rows_in(state, stored) {
+                lacking.push((stored.share, stored.window));
             }
         }
         lacking.dedup();
-        for window in &lacking {
-            let (again, kept): (Vec<Stored>, Vec<Stored>) = state.stored.drain(..).partition(|stored| stored.window == *window);
+        for (share, window) in &lacking {
+            let (again, kept): (Vec<Stored>, Vec<Stored>) =
+                state.stored.drain(..).partition(|stored| stored.window == *window && stored.share == *share);
             state.stored = kept;
             state.superseded.extend(again.into_iter().map(|stored| stored.file.path));
-            state.queue.push_back(Piece::whole(*window));
+            state.queue.push_back(Piece::whole(*window, *share));
         }
         state.notes.push(format!("{} windows were fetched once more: the service counted more rows than came", lacking.len()));
         self.work_off(state).await
@@ -96,6 +106,7 @@ fn stored_rows(state: &State) -> u64 {
 }
 
 /// Several files hold one window where its rows were parted by hash.
-fn rows_in(state: &State, window: Window) -> u64 {
-    state.stored.iter().filter(|stored| stored.window == window).map(|stored| stored.file.rows).sum()
+fn rows_in(state: &State, of: &Stored) -> u64 {
+    let same = |stored: &&Stored| stored.window == of.window && stored.share == of.share;
+    state.stored.iter().filter(same).map(|stored| stored.file.rows).sum()
 }

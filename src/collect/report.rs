@@ -1,5 +1,6 @@
 //! What came of each job, in the shape of the JSON summary, and the exit code that follows from all of them.
 
+use super::pack::Rule;
 use crate::{
     error::{Error, Kind},
     time::{Window, rfc3339},
@@ -74,6 +75,9 @@ pub struct Job {
     /// The file the query came from, as it was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// What the Sentinel rule that the query is of says of itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<Rule>,
     /// Directory id.
     pub tenant: String,
     /// The profile's name.
@@ -208,6 +212,7 @@ impl Job {
             kind,
             name: name.to_owned(),
             file: None,
+            rule: None,
             tenant: String::new(),
             profile: String::new(),
             api: String::new(),

@@ -15,26 +15,45 @@ use crate::{
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use super::slices::Bin;
+use super::{Filled, slices::Bin};
 
 /// A query, read as far as it can be. One that our parser refuses is sent as it stands: the service has the last word.
 #[derive(Clone, Debug)]
 pub struct Subject {
     text: String,
     read: Option<(Query, Reading)>,
+    /// The same over shares of a list that is too long for one request; empty where it is not.
+    shares: Vec<Subject>,
 }
 
 impl Subject {
     /// Reads a query that is asked over windows that end at `now`. Its own `now()` and `ago()` stop there, so that two runs of one
     /// window ask the same thing.
     pub fn new(text: &str, now: Timestamp) -> Self {
-        let Some((query, reading)) = read(text) else { return Self { text: text.to_owned(), read: None } };
+        let shares = Vec::new();
+        let Some((query, reading)) = read(text) else { return Self { text: text.to_owned(), read: None, shares } };
         if !reading.uses_now() {
-            return Self { text: text.to_owned(), read: Some((query, reading)) };
+            return Self { text: text.to_owned(), read: Some((query, reading)), shares };
         }
         let text = bound::pin_now(text, &reading, now);
         let read = read(&text);
-        Self { text, read }
+        Self { text, read, shares }
+    }
+
+    /// Reads a query whose parameters are filled in, as [`Subject::new`] does.
+    pub fn filled(filled: &Filled, now: Timestamp) -> Self {
+        let shares = filled.parts.iter().map(|part| Self::new(part, now)).collect();
+        Self { shares, ..Self::new(&filled.whole, now) }
+    }
+
+    /// Returns into how many texts it is parted, by a long list in it.
+    pub(super) fn shares(&self) -> u32 {
+        u32::try_from(self.shares.len()).unwrap_or(u32::MAX).max(1)
+    }
+
+    /// Returns one of the texts that are sent, from 0: itself, where it is not parted.
+    pub fn share(&self, index: u32) -> &Self {
+        usize::try_from(index).ok().and_then(|index| self.shares.get(index)).unwrap_or(self)
     }
 
     /// Returns what the query reads; none where it could not be read.
@@ -108,6 +127,27 @@ fn read(text: &str) -> Option<(Query, Reading)> {
     let query = kql::parse(text).ok()?;
     let reading = reading::read(&query);
     Some((query, reading))
+}
+
+/// How the journal marks a file that holds the rows of one share.
+const SHARE: &str = "list part";
+
+impl Subject {
+    /// Adds to how a file was cut which share it is of.
+    pub(super) fn marked(&self, cut: Option<String>, share: u32) -> Option<String> {
+        let mark = match self.shares() {
+            1 => return cut,
+            of => format!("{SHARE} {} of {of}", share + 1),
+        };
+        Some(cut.map_or_else(|| mark.clone(), |cut| format!("{cut}, {mark}")))
+    }
+
+    /// Returns the share that a file is of, by its mark.
+    pub(super) fn share_marked(&self, cut: Option<&str>) -> u32 {
+        let number =
+            cut.and_then(|cut| cut.rsplit_once(SHARE)?.1.strip_suffix(&format!(" of {}", self.shares()))?.trim().parse::<u32>().ok());
+        number.map_or(0, |number| number.saturating_sub(1))
+    }
 }
 
 /// Where the last tabular expression ends, less a `render` at its end.

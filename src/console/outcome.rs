@@ -23,16 +23,9 @@ fn one_job(text: &mut String, job: &Job, case: &str) {
         JobStatus::Partial => "INCOMPLETE",
         JobStatus::Failed => "FAILED",
     };
-    let retries = if job.retries > 0 { format!(", {} retries", job.retries) } else { String::new() };
-    let _ = writeln!(
-        text,
-        "{}: {status}, {} rows in {} calls{retries} ({}, tenant {})",
-        visible(&job.name),
-        grouped(job.rows),
-        job.calls,
-        job.api,
-        visible(&job.profile)
-    );
+    let retries = if job.retries > 0 { format!(", {} tried again", job.retries) } else { String::new() };
+    let (rows, calls) = (count(job.rows, "row"), count(job.calls.into(), "call"));
+    let _ = writeln!(text, "{}: {status}, {rows} in {calls}{retries} ({}, tenant {})", visible(&job.name), job.api, visible(&job.profile));
     for file in &job.files {
         let _ = writeln!(text, "  {case}/{}  {}  sha256 {}", visible(&file.path), size(file.bytes), file.sha256);
     }
@@ -47,6 +40,12 @@ fn one_job(text: &mut String, job: &Job, case: &str) {
         let (from, to) = (crate::time::rfc3339(gap.window.from), crate::time::rfc3339(gap.window.to));
         let _ = writeln!(text, "  missing [{from}, {to}): {}", visible(&gap.reason));
     }
+}
+
+/// Writes a number of things: `1 row`, `2,000 rows`.
+fn count(number: u64, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {thing}{plural}", grouped(number))
 }
 
 /// Writes a number with a comma every three digits.

@@ -95,6 +95,7 @@ impl Entra {
         let mut exchange = Exchange {
             method: if ask.form.is_some() { "POST" } else { "GET" }.to_owned(),
             url: SafeUrl::new(&ask.url),
+            lane: String::new(),
             attempt: tries.made,
             status: None,
             request_id: None,

@@ -104,6 +104,9 @@ pub struct Request {
     pub method: String,
     /// Where to, credentials masked.
     pub url: String,
+    /// Whose quota it took from: `tenant/api`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub lane: String,
     /// HTTP status; none where no answer came.
     pub status: Option<u16>,
     /// The service's id of the request.
@@ -166,6 +169,15 @@ pub struct FileStored {
     /// Which part of the job's window it holds; none where it holds all of it.
     #[serde(deserialize_with = "window", skip_serializing_if = "Option::is_none")]
     pub slice: Option<Window>,
+    /// Which rows of it, where they were parted by hash: the how-manieth, from 0, of how many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<(u32, u32)>,
+    /// Which of the query's texts it answers, where a list was too long for one.
+    #[serde(skip_serializing_if = "is_first")]
+    pub share: u32,
+    /// What it was joined from, in the order of its rows; empty where it holds one answer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<Held>,
     /// The query text as it was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
@@ -179,6 +191,28 @@ pub struct FileStored {
     /// Files whose rows it holds, which go once it stands.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub replaces: Vec<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference to the field")]
+fn is_first(share: &u32) -> bool {
+    *share == 0
+}
+
+/// What a file holds, or a stretch of the rows of a joined one: the rows of a window, or a part of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// First instant inside.
+    pub from: Timestamp,
+    /// First instant after.
+    pub to: Timestamp,
+    /// Which rows of the window, where they were parted by hash: the how-manieth, from 0, of how many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<(u32, u32)>,
+    /// Which of the query's texts.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub share: u32,
+    /// How many rows.
+    pub rows: u64,
 }
 
 /// A file that was announced did not get its name.

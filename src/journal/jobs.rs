@@ -2,7 +2,7 @@
 
 use super::{
     event::{Event, FileStored, Gap, Line},
-    job::{Job, JobEnded},
+    job::{Job, JobEnded, Outcome},
 };
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -20,6 +20,8 @@ pub struct Known {
     pub gaps: Vec<Gap>,
     /// How the last doing of it ended; none where it was killed.
     pub ended: Option<JobEnded>,
+    /// The service once counted more rows than were stored, and nothing has shown since that all are.
+    pub doubted: bool,
 }
 
 /// The jobs of a case, oldest first.
@@ -33,7 +35,7 @@ impl Jobs {
             Event::JobStarted(started) => self.known(&started.job, line.time).begin(line.time),
             Event::File(file) => self.known(&file.job, line.time).store(file),
             Event::Gap(gap) => self.known(&gap.job, line.time).gaps.push(gap.clone()),
-            Event::JobEnded(ended) => self.known(&ended.job, line.time).ended = Some(ended.clone()),
+            Event::JobEnded(ended) => self.known(&ended.job, line.time).end(ended),
             Event::Withdrawn(withdrawn) => self.withdraw(&withdrawn.path),
             _ => {}
         }
@@ -41,7 +43,7 @@ impl Jobs {
 
     fn known(&mut self, job: &Job, time: Timestamp) -> &mut Known {
         let at = self.0.iter().rposition(|known| known.job.id == job.id).unwrap_or_else(|| {
-            self.0.push(Known { job: job.clone(), started: time, files: Vec::new(), gaps: Vec::new(), ended: None });
+            self.0.push(Known { job: job.clone(), started: time, files: Vec::new(), gaps: Vec::new(), ended: None, doubted: false });
             self.0.len() - 1
         });
         &mut self.0[at]
@@ -90,6 +92,11 @@ impl Known {
         self.ended = None;
     }
 
+    fn end(&mut self, ended: &JobEnded) {
+        self.doubted = ended.counted.map_or(self.doubted && ended.status != Outcome::Complete, |counted| counted > ended.rows);
+        self.ended = Some(ended.clone());
+    }
+
     fn store(&mut self, file: &FileStored) {
         self.files.retain(|older| !file.replaces.contains(&older.path));
         self.files.push(file.clone());
@@ -99,7 +106,7 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::{JobStarted, Outcome, Withdrawn};
+    use crate::journal::{JobStarted, Withdrawn};
 
     fn line(event: Event) -> Line {
         Line { seq: 1, time: Timestamp::UNIX_EPOCH, event }

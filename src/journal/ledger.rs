@@ -4,7 +4,11 @@ use super::{
     event::{Event, FileStored, Line, Withdrawn},
     jobs::Jobs,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Calls longer ago than this count against no quota (apis.md 4.6).
+const LONGEST_QUOTA: SignedDuration = SignedDuration::from_hours(1);
 
 /// What a case should hold, by its journal.
 #[derive(Debug, Default)]
@@ -21,6 +25,8 @@ pub(crate) struct Ledger {
     pub(crate) case_hashes: BTreeSet<String>,
     /// What was asked for, and what came of it.
     pub(crate) jobs: Jobs,
+    /// The lanes of the calls of the last hour before the last of them, and when each ended.
+    pub(crate) calls: VecDeque<(String, Timestamp)>,
 }
 
 impl Ledger {
@@ -30,9 +36,17 @@ impl Ledger {
             Event::RunStarted(run) => self.case_hashes.extend(run.case_sha256.clone()),
             Event::File(file) => self.add(file),
             Event::Withdrawn(Withdrawn { path, .. }) => drop(self.files.remove(path)),
+            Event::Request(request) if !request.lane.is_empty() => self.count(&request.lane, line.time),
             _ => {}
         }
         self.jobs.take(line);
+    }
+
+    fn count(&mut self, lane: &str, time: Timestamp) {
+        while self.calls.front().is_some_and(|(_, before)| time.duration_since(*before) > LONGEST_QUOTA) {
+            self.calls.pop_front();
+        }
+        self.calls.push_back((lane.to_owned(), time));
     }
 
     fn add(&mut self, file: &FileStored) {

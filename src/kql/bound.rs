@@ -7,10 +7,10 @@
 use crate::error::{Error, Kind, Result};
 use crate::kql::ast::{Query, Span, Statement};
 use crate::kql::edit::{Edit, apply};
-use crate::kql::reading::{How, Reading, TableRead};
+use crate::kql::reading::{ClockCall, How, Reading, TableRead};
 use crate::kql::tables::{self, SENTINEL_TIME};
 use crate::time::{Window, rfc3339};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
 /// One of `of` parts that the rows are cut into by a hash of all they hold.
@@ -149,20 +149,31 @@ fn quoted(name: &str) -> String {
 
 /// Replaces every `now()` and `ago(...)` by the time they stand for, so that a query asks the same thing each time.
 pub fn pin_now(text: &str, reading: &Reading, now: Timestamp) -> String {
-    let pinned = format!("datetime({})", rfc3339(now));
-    let mut edits = Vec::new();
-    for call in &reading.clock {
-        let Some(argument) = call.argument else {
-            edits.push(Edit { span: call.span, text: pinned.clone() });
-            continue;
-        };
+    apply(text, reading.clock.iter().flat_map(|call| pinned(call, now)).collect())
+}
+
+/// A constant where the argument is one, as some plugins ask for; else a sum around the argument.
+fn pinned(call: &ClockCall, now: Timestamp) -> Vec<Edit> {
+    let sum = |argument: Span| {
         let sign = if call.backwards { '-' } else { '+' };
         let before = Span { start: call.span.start, end: argument.start };
         let after = Span { start: argument.end, end: call.span.end };
-        edits.push(Edit { span: before, text: format!("({pinned} {sign} (") });
-        edits.push(Edit { span: after, text: "))".to_owned() });
+        let text = format!("(datetime({}) {sign} (", rfc3339(now));
+        vec![Edit { span: before, text }, Edit { span: after, text: "))".to_owned() }]
+    };
+    let constant = |ticks: i64| {
+        let ticks = if call.backwards { ticks.checked_neg()? } else { ticks };
+        now.checked_add(SignedDuration::from_nanos_i128(i128::from(ticks) * 100)).ok()
+    };
+    let time = match (call.argument, call.ticks) {
+        (None, _) => Some(now),
+        (_, Some(ticks)) => constant(ticks),
+        _ => None,
+    };
+    match (time, call.argument) {
+        (None, Some(argument)) => sum(argument),
+        (time, _) => vec![Edit { span: call.span, text: format!("datetime({})", rfc3339(time.unwrap_or(now))) }],
     }
-    apply(text, edits)
 }
 
 #[cfg(test)]
@@ -236,7 +247,7 @@ mod tests {
         assert_eq!(pinned("print now()"), "print datetime(2026-01-02T00:00:00Z)");
         assert_eq!(
             pinned("T | where a > ago( 1d ) and b < now(-1h)"),
-            "T | where a > (datetime(2026-01-02T00:00:00Z) - (1d)) and b < (datetime(2026-01-02T00:00:00Z) + (-1h))"
+            "T | where a > datetime(2026-01-01T00:00:00Z) and b < datetime(2026-01-01T23:00:00Z)"
         );
         assert_eq!(
             pinned("let f = () { ago(2 * (now() - datetime(2025))) }; print f()"),

@@ -1,10 +1,14 @@
 //! `hunt --explain`: what each query reads, whether it can be cut, and the text that would be sent. And the other side of it:
 //! what the service says of a text that was sent, shown in the text that its author wrote.
 
-use super::{Context, hunt::Plan, queries::Given};
+use super::{
+    Context,
+    hunt::Plan,
+    queries::{Fault, Given, Parameter},
+};
 use crate::{
     api::hunting,
-    collect::Subject,
+    collect::{Subject, pack::Rule},
     console::{print_data, visible},
     error::{Error, Kind, Result},
     kql::{self, SyntaxError, ast::Span},
@@ -30,15 +34,16 @@ struct Query {
     parameters: Vec<Parameter>,
     windows: Vec<Window>,
     kql: String,
+    /// How many texts like `kql` are sent, each with a part of the longest list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    texts: Option<usize>,
+    /// Which block of the file it is, from 0, where the file has blocks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    block: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<Rule>,
     #[serde(skip)]
     excerpt: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Parameter {
-    name: String,
-    #[serde(rename = "type")]
-    kind: String,
 }
 
 #[derive(Serialize)]
@@ -50,21 +55,32 @@ struct Refused {
 
 pub(super) fn run(context: &Context, plan: &Plan) -> Result<u8> {
     let queries: Vec<Query> = plan.queries.iter().map(|given| explain(given, plan.window)).collect();
-    let all_ok = queries.iter().all(|query| query.ok);
+    let code = exit_code(&plan.queries, &queries);
     if context.global.json {
         let json = serde_json::to_string(&Explained { queries });
         print_data(&format!("{}\n", json.map_err(|error| Error::new(Kind::Failed, "writing the explanation").caused_by(error))?))?;
     } else {
         print_data(&queries.iter().map(words).collect::<Vec<_>>().join("\n"))?;
     }
-    Ok(if all_ok { 0 } else { Kind::Query.exit_code() })
+    Ok(code)
+}
+
+/// A query that is refused, then a file that is none, then all is well.
+fn exit_code(given: &[Given], queries: &[Query]) -> u8 {
+    let refused = given.iter().zip(queries).any(|(given, query)| given.fault.is_none() && !query.ok);
+    let faulty = given.iter().any(|given| given.fault.is_some());
+    match (refused, faulty) {
+        (true, _) => Kind::Query.exit_code(),
+        (false, true) => Kind::Usage.exit_code(),
+        (false, false) => 0,
+    }
 }
 
 fn explain(given: &Given, window: Window) -> Query {
-    let subject = Subject::new(&given.text, window.to);
+    let subject = Subject::filled(&given.filled, window.to);
     let refused = kql::parse(&given.text).err();
     let cuttable = subject.cuttable();
-    Query {
+    let query = Query {
         name: given.name.clone(),
         file: given.file.clone(),
         ok: refused.is_none(),
@@ -73,20 +89,33 @@ fn explain(given: &Given, window: Window) -> Query {
         tables: subject.reading().map(|reading| reading.tables.iter().map(|table| table.name.clone()).collect()).unwrap_or_default(),
         row_wise: cuttable.is_ok(),
         reason: cuttable.err(),
-        parameters: subject.reading().map(|reading| reading.parameters.iter().map(parameter).collect()).unwrap_or_default(),
+        parameters: given.parameters.clone(),
         windows: vec![window],
-        kql: subject.piece(window, None),
+        kql: subject.share(0).piece(window, None),
+        texts: Some(given.filled.parts.len()).filter(|texts| *texts > 0),
+        block: given.block,
+        rule: given.rule.clone(),
+    };
+    match &given.fault {
+        Some(fault) => faulty(query, fault),
+        None => query,
     }
 }
 
-fn parameter(declared: &kql::reading::QueryParameter) -> Parameter {
-    Parameter { name: declared.name.clone(), kind: format!("{:?}", declared.kind).to_lowercase() }
+/// What a file of a pack that holds no query comes to.
+fn faulty(query: Query, fault: &Fault) -> Query {
+    let Fault { message, line, column } = fault.clone();
+    Query { ok: false, error: Some(Refused { message, line, column }), row_wise: false, reason: None, ..query }
 }
 
 fn words(query: &Query) -> String {
     let mut text = format!("{}\n", visible(&query.name));
     if let Some(excerpt) = &query.excerpt {
         let _ = writeln!(text, "  is not KQL:\n{}", visible(excerpt));
+        return text;
+    }
+    if let Some(refused) = &query.error {
+        let _ = writeln!(text, "  is no query: {}", visible(&refused.message));
         return text;
     }
     let tables = if query.tables.is_empty() { "no table".to_owned() } else { query.tables.join(", ") };
@@ -97,16 +126,28 @@ fn words(query: &Query) -> String {
     );
     let _ = writeln!(text, "  can be cut  {cut}");
     for parameter in &query.parameters {
-        let _ = writeln!(text, "  parameter   {}", visible(&format!("{}: {}", parameter.name, parameter.kind)));
+        let _ = writeln!(text, "  parameter   {}", visible(&of_parameter(parameter)));
     }
     for window in &query.windows {
         let _ = writeln!(text, "  window      [{}, {})", rfc3339(window.from), rfc3339(window.to));
     }
-    let _ = writeln!(text, "  sends");
+    let times = query.texts.map(|texts| format!(", the first of {texts} texts over parts of a list")).unwrap_or_default();
+    let _ = writeln!(text, "  sends{times}");
     for line in query.kql.lines() {
         let _ = writeln!(text, "    {}", visible(line));
     }
     text
+}
+
+fn of_parameter(parameter: &Parameter) -> String {
+    let Parameter { name, kind, default, value, values } = parameter;
+    let said = match (value, values, default) {
+        (Some(value), Some(values), _) => format!(" = {value}, {values} values"),
+        (Some(value), None, _) => format!(" = {value}"),
+        (None, _, Some(default)) => format!(" = {default}, by default"),
+        (None, _, None) => format!(", which needs a value: --param {name}=VALUE"),
+    };
+    format!("{name}: {kind}{said}")
 }
 
 /// Adds to the service's refusal of `sent` the line of `text`, the author's, that it is about. Where the service names no
@@ -121,26 +162,40 @@ pub(super) fn underlined(error: Error, text: &str, sent: &str) -> Error {
         let start = text.find(name)?;
         Some(Span { start, end: start + name.len() })
     };
-    let Some(span) = named.or_else(unresolved) else { return error };
-    let place = SyntaxError::new(text, span, "here");
-    error.with_excerpt(place.render(text))
+    let hint = hint(&error);
+    let error = match named.or_else(unresolved) {
+        Some(span) => error.with_excerpt(SyntaxError::new(text, span, "here").render(text)),
+        None => error,
+    };
+    error.hint(hint)
 }
 
-/// Maps a position of the text sent, which begins with our bounds, to the author's.
+fn hint(error: &Error) -> String {
+    let shown = "`--explain` shows the text that is sent";
+    let Some(name) = hunting::unresolved(error.message()) else { return format!("correct the query and run it again; {shown}") };
+    match kql::tables::nearest(name).filter(|near| *near != name) {
+        Some(near) => format!("did you mean the table `{near}`? {shown}"),
+        None => format!("check the spelling of `{name}`, and that this tenant has the product whose data it names; {shown}"),
+    }
+}
+
+/// Maps a position of the text sent to the author's. What we change keeps every line's number, and stands before or behind the place
+/// as a rule: one of the line's ends is as it was.
 fn in_author_text(text: &str, sent: &str, line: usize, column: usize) -> Option<Span> {
-    let sent_at = offset(sent, line, column)?;
-    let head = text.trim().get(..text.trim().len().min(40))?;
-    let shift = sent.find(head)?.checked_sub(text.find(head)?)?;
-    let start = sent_at.checked_sub(shift).filter(|start| text.is_char_boundary(*start))?;
-    let length = text.get(start..)?.chars().next().map_or(0, char::len_utf8);
-    Some(Span { start, end: start + length })
+    let (start, written) = nth_line(text, line)?;
+    let (_, sent) = nth_line(sent, line)?;
+    let at = sent.char_indices().nth(column.saturating_sub(1)).map_or(sent.len(), |(at, _)| at);
+    let behind = sent.get(at..)?;
+    let at = if written.starts_with(sent.get(..=at).unwrap_or(sent)) { at } else { written.strip_suffix(behind)?.len() };
+    let length = written.get(at..)?.chars().next().map_or(0, char::len_utf8);
+    Some(Span { start: start + at, end: start + at + length })
 }
 
-fn offset(text: &str, line: usize, column: usize) -> Option<usize> {
-    let start: usize = text.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
-    let rest = text.get(start..)?;
-    let within = rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(at, _)| at);
-    Some(start + within)
+/// Returns a line, numbered from 1, and where it begins.
+fn nth_line(text: &str, number: usize) -> Option<(usize, &str)> {
+    let before: usize = text.split_inclusive('\n').take(number.checked_sub(1)?).map(str::len).sum();
+    let line = text.get(before..)?.split('\n').next()?;
+    Some((before, line.trim_end_matches('\r')))
 }
 
 #[cfg(test)]
@@ -150,10 +205,22 @@ mod tests {
     #[test]
     fn a_position_of_the_text_sent_is_shown_in_the_author_s() {
         let text = "DeviceInfo\n| where Foo == 1";
-        let sent = format!("let DeviceInfo = DeviceInfo | where true;\n{text}");
-        let error = Error::new(Kind::Query, "Graph: bad. Line: 3, Position: 9");
+        let sent = format!("let DeviceInfo = DeviceInfo | where true; {text}");
+        let error = Error::new(Kind::Query, "Graph: bad. Line: 2, Position: 9");
         let error = underlined(error, text, &sent);
         assert_eq!(error.excerpt().unwrap(), "  2 | | where Foo == 1\n    |         ^ here");
+    }
+
+    #[test]
+    fn a_place_is_found_before_and_behind_what_was_added() {
+        let shown = |sent: &str, column: usize| {
+            let text = "T | where Foo > ago(1d)";
+            in_author_text(text, sent, 1, column).and_then(|span| text.get(span.start..span.end)).map(str::to_owned)
+        };
+        assert_eq!(shown("let T = T | where true; T | where Foo > ago(1d)", 35).as_deref(), Some("F"));
+        assert_eq!(shown("T | where Foo > (datetime(2026) - (1d))", 11).as_deref(), Some("F"));
+        assert_eq!(shown("let T = T | where true; T | where Foo > (datetime(2026) - (1d))", 35), None);
+        assert_eq!(shown("T | where Foo > ago(1d)", 99).as_deref(), Some(""));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! `hunt`: queries × tenants, each a job; what comes of them as words, summary and exit code.
 
 use super::{
-    Context, allowed, explain, queries,
+    Context, allowed, explain,
+    parameters::{Missing, Values},
+    queries,
     queries::Given,
     window,
     wire::{self, Connected, Tenant, Wires},
@@ -55,8 +57,14 @@ impl Plan {
             Slice::Off => SliceMode::Off,
             Slice::Every(length) => SliceMode::Every(*length),
         };
+        let mut queries = queries::read(args)?;
+        let missing = if args.explain { Missing::Shown } else { Missing::Refused };
+        Values::read(&args.param)?.settle(&mut queries, missing)?;
+        if !args.explain && queries.iter().all(|query| query.fault.is_some()) {
+            return Err(queries.iter().find_map(Given::fault).unwrap_or_else(|| Error::new(Kind::Usage, "there is no query")));
+        }
         Ok(Self {
-            queries: queries::read(args)?,
+            queries,
             window: window::settle(args.from.as_deref(), args.to.as_deref(), args.last.as_deref(), context.now)?,
             mode,
             api: args.api,
@@ -185,20 +193,22 @@ impl Run<'_> {
     }
 
     async fn one(&self, tenant: &Connected, query: &Given) -> Job {
-        match &tenant.reached {
-            Ok(reached) => self.hunt(reached, query).await,
-            Err(error) => self.unreached(tenant, query, error),
-        }
+        let job = match (&tenant.reached, query.fault()) {
+            (Ok(_), Some(fault)) => self.unasked(tenant, query, &fault),
+            (Ok(reached), None) => self.hunt(reached, query).await,
+            (Err(error), _) => self.unasked(tenant, query, error),
+        };
+        Job { rule: query.rule.clone(), ..job }
     }
 
-    /// The job of a tenant that could not be reached.
-    fn unreached(&self, tenant: &Connected, query: &Given, error: &Error) -> Job {
+    /// The job of a tenant that could not be reached, or of a file that holds no query.
+    fn unasked(&self, tenant: &Connected, query: &Given, error: &Error) -> Job {
         let job = Job::failed(report::JobKind::Hunt, &query.name, self.plan.window, error);
         Job { file: query.file.clone(), tenant: tenant.named.clone(), profile: tenant.profile.clone(), ..job }
     }
 
     async fn hunt(&self, tenant: &Tenant, query: &Given) -> Job {
-        let subject = Subject::new(&query.text, self.plan.window.to);
+        let subject = Subject::filled(&query.filled, self.plan.window.to);
         let api = self.choose(tenant, &subject).await;
         let failed = |error: &Error| {
             let job = Job::failed(report::JobKind::Hunt, &query.name, self.plan.window, error);
@@ -206,7 +216,7 @@ impl Run<'_> {
             Job { file: query.file.clone(), tenant, profile, api, ..job }
         };
         if query.text.trim().is_empty() {
-            return failed(&Error::new(Kind::Query, "the query is empty").with_code("EmptyQuery"));
+            return failed(&Error::new(Kind::Query, "the query is empty").with_code("EmptyQuery").hint("write a query, or leave it out"));
         }
         let endpoint = match tenant.profile.cloud.endpoint(wire::settings_api(api)) {
             Ok(endpoint) => endpoint,
@@ -239,11 +249,11 @@ impl Run<'_> {
             tenant: tenant.id.clone(),
             profile: tenant.profile.name.clone(),
             api: api.name().to_owned(),
-            query_sha256: Some(sha256(&query.text)),
+            query_sha256: Some(sha256(&query.filled.whole)),
             window: Some(self.plan.window),
         });
         // A resumed window may end earlier than one pinned now, and with it the query's own clock.
-        let subject = if window == self.plan.window { subject } else { Subject::new(&query.text, window.to) };
+        let subject = if window == self.plan.window { subject } else { Subject::filled(&query.filled, window.to) };
         let job = HuntJob {
             job: id,
             file: query.file.clone(),
@@ -299,7 +309,10 @@ impl Run<'_> {
 
     fn say_retirement(&self, api: Api, query: &Given) {
         let Some(day) = api.retires() else { return };
-        let source = query.file.as_ref().map_or_else(|| "--kql ...".to_owned(), |file| format!("--query {file}"));
+        let source = query
+            .file
+            .as_ref()
+            .map_or_else(|| "--kql ...".to_owned(), |file| format!("{} {file}", if query.place.is_some() { "--pack" } else { "--query" }));
         self.context.console.warn(&format!(
             "hunting on {} stops on {day}; instead: ircollect hunt --api graph {source} (permission {})",
             api.title(),

@@ -2,12 +2,16 @@
 
 mod allowed;
 mod case;
+mod check;
 mod context;
 mod explain;
 mod hunt;
 mod init;
 #[cfg(feature = "lab")]
 mod lab;
+mod names;
+mod pack;
+mod parameters;
 mod passwords;
 mod proof;
 mod queries;
@@ -73,6 +77,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<u8> {
     match command {
         Command::Hunt(args) => hunt::run(context, &args).await,
         Command::Token(args) => token::run(context, &args).await,
+        Command::Check(args) => check::run(context, &args).await,
         Command::Case(args) => case::run(context, args.action),
         Command::Lab(args) => run_lab(context, args).await,
         Command::Init(args) => init::run(context, &args),

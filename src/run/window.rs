@@ -18,7 +18,9 @@ pub(super) fn settle(from: Option<&str>, to: Option<&str>, last: Option<&str>, n
     let length = last.map_or(Ok(DEFAULT), parse_duration).map_err(|error| error.context("--last"))?;
     let from = match from {
         Some(text) => parse_time(text).map_err(|error| error.context("--from"))?,
-        None => to.checked_sub(length).map_err(|_| Error::new(Kind::Usage, "the window begins before the year 1"))?,
+        None => to
+            .checked_sub(length)
+            .map_err(|_| Error::new(Kind::Usage, "the window begins before the year 1").hint("give --from, or a shorter --last"))?,
     };
     Window::new(from, to)
 }

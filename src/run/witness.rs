@@ -52,6 +52,7 @@ impl Witness for Journalling {
         let _told_later = self.journal.append(Event::Request(Request {
             method: exchange.method.clone(),
             url: exchange.url.to_string(),
+            lane: exchange.lane.clone(),
             status: exchange.status,
             request_id: exchange.request_id.clone(),
             client_request_id: exchange.client_request_id.clone(),

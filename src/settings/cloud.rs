@@ -271,13 +271,13 @@ pub(super) fn origin(text: &str) -> Result<Url> {
     let wrong = |why: &str| Error::new(Kind::Usage, format!("the endpoint `{}` {why}", shown(text)));
     let mut url = Url::parse(text).map_err(|_| wrong("is not a URL").hint("write endpoints as https://host or https://host:port"))?;
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong("may hold nothing but scheme, host, port and path"));
+        return Err(wrong("may hold nothing but scheme, host, port and path").hint("write endpoints as https://host or https://host:port"));
     }
     match url.scheme() {
         "https" => {}
         "http" if is_loopback(&url) => {}
         "http" => return Err(wrong("is plain http").hint("use https; plain http is for loopback addresses alone")),
-        _ => return Err(wrong("is not https")),
+        _ => return Err(wrong("is not https").hint("write endpoints as https://host or https://host:port")),
     }
     let path = url.path().trim_end_matches('/').to_owned();
     url.set_path(&path);

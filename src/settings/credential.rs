@@ -118,20 +118,19 @@ impl SecretSource {
     /// [`Kind::Credential`] where the variable is not set, the file cannot be read, or others may read it.
     pub fn read(&self) -> Result<Secret> {
         match self {
-            Self::Variable { value: Some(value), .. } => Ok(value.clone()),
+            Self::Variable { value: Some(value), .. } | Self::Typed(value) => Ok(value.clone()),
             Self::Variable { name, value: None } => {
                 let message = format!("the variable {name}, which should hold the secret, is not set");
                 Err(Error::new(Kind::Credential, message).hint(format!("set {name} in the environment that ircollect runs in")))
             }
             Self::File(path) => read_private(path),
-            Self::Typed(value) => Ok(value.clone()),
         }
     }
 }
 
 fn read_private(path: &Path) -> Result<Secret> {
     let wrong = |why: String| Error::new(Kind::Credential, format!("the secret file {} {why}", path.display()));
-    let unreadable = |error: std::io::Error| wrong(format!("cannot be read: {}", error.kind())).caused_by(error);
+    let unreadable = |error: std::io::Error| wrong(format!("cannot be read: {}", error.kind())).caused_by(error).hint("check the path");
     let metadata = fs_err::metadata(path).map_err(unreadable)?;
     if others_may_read(&metadata) {
         return Err(wrong("may be read by others".to_owned()).hint(format!("chmod 600 {}", path.display())));
@@ -157,9 +156,9 @@ fn others_may_read(_: &std::fs::Metadata) -> bool {
 /// # Errors
 /// [`Kind::Credential`] where it cannot be read.
 pub fn read_bytes(path: &Path) -> Result<SecretBytes> {
-    fs_err::read(path)
-        .map(SecretBytes::new)
-        .map_err(|error| Error::new(Kind::Credential, format!("{} cannot be read: {}", path.display(), error.kind())).caused_by(error))
+    fs_err::read(path).map(SecretBytes::new).map_err(|error| {
+        Error::new(Kind::Credential, format!("{} cannot be read: {}", path.display(), error.kind())).caused_by(error).hint("check the path")
+    })
 }
 
 /// Reads the token of a federated identity provider; Kubernetes lays it where everybody in the container may read it.
@@ -225,7 +224,7 @@ fn check_pairs(raw: &file::Credential) -> Result<()> {
         (raw.send_chain.is_some() && !certificate, "`send_chain` goes with a certificate"),
         (raw.algorithm.is_some() && !certificate, "`algorithm` goes with a certificate"),
     ];
-    rules.into_iter().find(|(broken, _)| *broken).map_or(Ok(()), |(_, message)| Err(Error::new(Kind::Usage, message)))
+    rules.into_iter().find(|(broken, _)| *broken).map_or(Ok(()), |(_, message)| Err(Error::new(Kind::Usage, message).hint(EXAMPLES)))
 }
 
 fn single(raw: &file::Credential, base: &Path, env: &Env) -> Result<Option<Credential>> {
@@ -269,7 +268,7 @@ fn assertion(raw: &file::Credential) -> Result<Assertion> {
     let rs256 = match raw.algorithm.as_deref() {
         None | Some("PS256") => false,
         Some("RS256") => true,
-        Some(_) => return Err(Error::new(Kind::Usage, "`algorithm` may be \"PS256\" or \"RS256\"")),
+        Some(_) => return Err(Error::new(Kind::Usage, "`algorithm` may be \"PS256\" or \"RS256\"").hint("leave it out for PS256")),
     };
     Ok(Assertion { rs256, send_chain: raw.send_chain.unwrap_or(false) })
 }

@@ -10,8 +10,22 @@ pub(super) fn toml_error(error: &toml::de::Error, text: &str, path: &Path) -> Er
     let place = format!("{}, line {line}", path.display());
     match unknown_key(error.message()) {
         Some((key, known)) => unknown(&place, key, &known),
-        None => Error::new(Kind::Usage, format!("{place}: {}", without_values(error.message()))),
+        None => {
+            let error = Error::new(Kind::Usage, format!("{place}: {}", in_toml_words(&without_values(error.message()))));
+            let key = text.lines().nth(line - 1).and_then(|line| line.split_once('=')).map_or("", |(key, _)| key);
+            let error = if is_of_secrets(key) { error.hint(NO_SECRETS) } else { error };
+            error.hint("`ircollect init --output FILE` writes an example of every key")
+        }
     }
+}
+
+/// Serde speaks of the types of this program.
+fn in_toml_words(message: &str) -> String {
+    message.split_once("expected struct ").map_or_else(|| message.to_owned(), |(head, _)| format!("{head}expected a table"))
+}
+
+fn is_of_secrets(key: &str) -> bool {
+    ["secret", "password", "passphrase", "token", "credential"].iter().any(|word| key.contains(word))
 }
 
 fn unknown(place: &str, key: &str, known: &[&str]) -> Error {
@@ -20,7 +34,7 @@ fn unknown(place: &str, key: &str, known: &[&str]) -> Error {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
         None => error.hint(format!("known here: {}", known.join(", "))),
     };
-    if ["secret", "password", "passphrase", "token"].iter().any(|word| key.contains(word)) { error.hint(NO_SECRETS) } else { error }
+    if is_of_secrets(key) { error.hint(NO_SECRETS) } else { error }
 }
 
 /// Advice wherever a secret seems to have been put into the file.

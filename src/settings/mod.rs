@@ -153,7 +153,8 @@ fn ca_pem(global: &Global, cwd: &Path, profiles: &[Profile]) -> Result<Vec<Vec<u
 
 fn read_ca(path: &Path) -> Result<Vec<u8>> {
     let wrong = |why: &str| Error::new(Kind::Usage, format!("the root certificates {} {why}", path.display()));
-    let bytes = fs_err::read(path).map_err(|error| wrong(&format!("cannot be read: {}", error.kind())).caused_by(error))?;
+    let bytes =
+        fs_err::read(path).map_err(|error| wrong(&format!("cannot be read: {}", error.kind())).caused_by(error).hint("check the path"))?;
     let pem = memchr::memmem::find(&bytes, b"-----BEGIN CERTIFICATE-----").is_some();
     if pem { Ok(bytes) } else { Err(wrong("hold no certificate in PEM form").hint("openssl x509 -inform der -in FILE -out FILE.pem")) }
 }
@@ -196,8 +197,8 @@ fn max_wait(global: &Global) -> Result<Duration> {
 fn source((name, raw): (String, file::Source)) -> Result<Source> {
     let api = Api::parse(&raw.api).map_err(|error| error.context(format_args!("[sources.{name}]")))?;
     if !raw.path.starts_with('/') || raw.path.starts_with("//") {
-        let message = format!("[sources.{name}]: `path` begins with one slash, as in /v1.0/users");
-        return Err(Error::new(Kind::Usage, message));
+        let message = format!("[sources.{name}]: `path` does not begin with one slash");
+        return Err(Error::new(Kind::Usage, message).hint("write it as /v1.0/users, without the host"));
     }
     Ok(Source { name, api, path: raw.path, time_field: raw.time_field })
 }

@@ -90,7 +90,7 @@ fn overlay(base: Quota, raw: &file::Quota) -> Result<Quota> {
     };
     let zero = quota.calls_per_minute == 0 || quota.calls_per_hour == Some(0) || quota.in_flight == 0;
     if zero || quota.rows_per_call == 0 || quota.bytes_per_call == 0 {
-        return Err(Error::new(Kind::Usage, "a limit of 0 would let nothing through"));
+        return Err(Error::new(Kind::Usage, "a limit of 0 would let nothing through").hint("leave it out for the documented limit"));
     }
     Ok(quota)
 }

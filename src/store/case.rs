@@ -44,6 +44,7 @@ pub struct Case {
     pub(super) names: Names,
     info: CaseInfo,
     jobs: Jobs,
+    calls: Vec<(String, Timestamp)>,
 }
 
 /// A case that is only looked at, while a run may work on it.
@@ -71,7 +72,7 @@ impl Case {
         };
         let opened = recover::open(dir, lock)?;
         let names = Names::new(&opened.ledger);
-        Ok(Self { dir: dir.to_owned(), journal: Arc::new(opened.journal), names, info, jobs: opened.ledger.jobs })
+        Ok(Self { dir: dir.to_owned(), journal: Arc::new(opened.journal), names, info, jobs: opened.ledger.jobs, calls: opened.ledger.calls.into() })
     }
 
     /// Looks at the case in `dir` without locking or changing it.
@@ -101,6 +102,12 @@ impl Case {
     /// Returns the jobs of earlier runs, as they stood when the case was opened.
     pub fn jobs(&self) -> &Jobs {
         &self.jobs
+    }
+
+    /// Returns the lanes (`tenant/api`) of the calls that earlier runs made in their last hour, and when each ended: the services
+    /// count them too.
+    pub fn earlier_calls(&self) -> &[(String, Timestamp)] {
+        &self.calls
     }
 
     /// Returns the absolute-or-as-given path of a file by its path in the case; none where that would lead out of the case's data.

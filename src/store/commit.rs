@@ -3,7 +3,7 @@
 use super::{case::Case, draft::Sealed, place::Place, recover};
 use crate::{
     error::{Error, Kind, Result},
-    journal::{Column, Event, FileStored, Job, Ledger, Withdrawn, disk, layout},
+    journal::{Column, Event, FileStored, Held, Job, Ledger, Withdrawn, disk, layout},
     time::Window,
 };
 use serde::Serialize;
@@ -21,6 +21,12 @@ pub struct Facts {
     pub job: Job,
     /// Which part of the job's window it holds; none where all of it.
     pub slice: Option<Window>,
+    /// Which rows of it, where they were parted by hash: the how-manieth, from 0, of how many.
+    pub part: Option<(u32, u32)>,
+    /// Which of the query's texts it answers.
+    pub share: u32,
+    /// What it was joined from.
+    pub holds: Vec<Held>,
     /// The query text as it was sent.
     pub query: Option<String>,
     /// The answer's columns.
@@ -104,7 +110,7 @@ impl Case {
 fn announce(sealed: &Sealed, facts: Facts) -> Result<FileStored> {
     let name = sealed.temp.file_name().and_then(|name| name.to_str());
     let temp = name.ok_or_else(|| Error::new(Kind::Failed, "a temporary file lacks a name"))?.to_owned();
-    let Facts { job, slice, query, schema, request_ids, cut, replaces } = facts;
+    let Facts { job, slice, part, share, holds, query, schema, request_ids, cut, replaces } = facts;
     Ok(FileStored {
         path: sealed.place.path(),
         format: sealed.place.format_name().to_owned(),
@@ -114,6 +120,9 @@ fn announce(sealed: &Sealed, facts: Facts) -> Result<FileStored> {
         temp,
         job,
         slice,
+        part,
+        share,
+        holds,
         query,
         schema,
         request_ids,

@@ -126,6 +126,8 @@ pub struct Exchange {
     pub method: String,
     /// Where to.
     pub url: SafeUrl,
+    /// Whose quota it took from: `tenant/api`; empty where none is kept.
+    pub lane: String,
     /// Which try of its call this was, from 1.
     pub attempt: u32,
     /// HTTP status; none where no answer came.

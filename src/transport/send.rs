@@ -161,6 +161,7 @@ impl Transport {
         self.witness.exchange(&Exchange {
             method: call.method.to_string(),
             url: SafeUrl::new(&call.url),
+            lane: call.lane.clone(),
             attempt: progress.tries,
             status: seen.status,
             request_id: seen.request_id,

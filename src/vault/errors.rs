@@ -59,7 +59,10 @@ pub(super) fn explain(doing: &str, vault: &Address, error: &azure_core::Error) -
             .hint("check the vault's URL, and whether a proxy answers in its place"),
         _ => unanswered(vault, error),
     };
-    explained.context(format_args!("{doing} {vault}")).caused_by(Plain(root(error)))
+    let explained = explained.context(format_args!("{doing} {vault}"));
+    // What the vault answered is told in words; the SDK's cause repeats it as the whole body.
+    let answered = matches!(error.kind(), ErrorKind::HttpResponse { .. });
+    if answered { explained } else { explained.caused_by(Plain(root(error))) }
 }
 
 /// The cause, without the SDK's type: its `Debug` could show an answer's body.

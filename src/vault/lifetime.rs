@@ -17,13 +17,20 @@ pub(super) struct Lifetime {
 impl Lifetime {
     /// Returns what to warn about.
     pub(super) fn check(self, what: &str, now: Timestamp) -> Result<Vec<String>> {
-        let refuse = |why: String, hint: &str| Err(Error::new(Kind::Credential, format!("{what} {why}")).hint(hint));
+        let refuse =
+            |code: &str, why: String, hint: &str| Err(Error::new(Kind::Credential, format!("{what} {why}")).with_code(code).hint(hint));
         match (self.begins, self.ends) {
-            _ if !self.enabled => refuse("is disabled".to_owned(), "enable it in the vault, or name another version"),
-            (_, Some(ends)) if ends <= now => {
-                refuse(format!("expired on {}", day(ends)), "put a new one into the vault, and register it with the application")
+            _ if !self.enabled => {
+                refuse("VaultObjectDisabled", "is disabled".to_owned(), "enable it in the vault, or name another version")
             }
-            (Some(begins), _) if begins > now => refuse(format!("is not valid before {begins}"), "name an earlier version, or wait"),
+            (_, Some(ends)) if ends <= now => refuse(
+                "VaultObjectExpired",
+                format!("expired on {}", day(ends)),
+                "put a new one into the vault, and register it with the application",
+            ),
+            (Some(begins), _) if begins > now => {
+                refuse("VaultObjectNotYetValid", format!("is not valid before {begins}"), "name an earlier version, or wait")
+            }
             (_, Some(ends)) if ends.duration_since(now) < WARNED => {
                 Ok(vec![format!("{what} expires on {}, in {} days: renew it", day(ends), days(ends, now))])
             }

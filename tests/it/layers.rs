@@ -34,7 +34,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("indicatif::", &["console"]),
     ("axum::", &["lab"]),
     ("datafusion::", &["kql", "lab"]),
-    ("std::env::", &["settings", "journal", "run"]),
+    ("std::env::", &["settings", "journal", "store", "run", "main"]),
     ("std::process::exit", &[]),
 ];
 

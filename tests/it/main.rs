@@ -10,6 +10,7 @@
 mod bench;
 mod case;
 mod case_death;
+mod credentials;
 #[cfg(feature = "engine")]
 mod engine;
 #[cfg(feature = "engine")]
@@ -26,7 +27,9 @@ mod lab;
 mod layers;
 mod loopback;
 mod oauth_oracle;
+mod packs;
 mod reference_clients;
+mod refused;
 mod samples;
 mod support;
 mod tls;

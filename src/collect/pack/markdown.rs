@@ -34,27 +34,62 @@ struct Fence<'t> {
     mark: char,
     length: usize,
     info: &'t str,
+    /// Where the line begins, and where the next one does.
+    line: (usize, usize),
 }
 
 /// Cuts the blocks out. One without an end goes to the end of the text.
 fn blocks(text: &str) -> Vec<Block<'_>> {
+    let fences = fences(text);
     let mut blocks = Vec::new();
-    let mut open: Option<(Fence<'_>, usize)> = None;
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        let end = at + line.len();
-        open = match (open, fence(line)) {
-            (None, Some(fence)) => Some((fence, end)),
-            (Some((opened, start)), Some(fence)) if closes(&opened, &fence) => {
-                blocks.push(block(&opened, text.get(start..at)));
-                None
-            }
-            (open, _) => open,
+    let mut open: Option<&Fence<'_>> = None;
+    for (index, fence) in fences.iter().enumerate() {
+        let Some(opened) = open else {
+            open = Some(fence);
+            continue;
         };
-        at = end;
+        let end = end(opened, fence, fences.get(index + 1));
+        if end != End::None {
+            blocks.push(block(opened, text.get(opened.line.1..fence.line.0)));
+            open = (end == End::Next).then_some(fence);
+        }
     }
-    blocks.extend(open.map(|(opened, start)| block(&opened, text.get(start..))));
+    blocks.extend(open.map(|opened| block(opened, text.get(opened.line.1..))));
     blocks
+}
+
+fn fences(text: &str) -> Vec<Fence<'_>> {
+    let mut fences = Vec::new();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let end = start + line.len();
+        fences.extend(fence(line, (start, end)));
+        start = end;
+    }
+    fences
+}
+
+/// What a fence is to the block that is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// Part of its text.
+    None,
+    /// Its end.
+    Here,
+    /// Its end, which its author forgot, and the beginning of the next.
+    Next,
+}
+
+/// A fence with a language ends no block (CommonMark 4.5), but authors who write one mean to end theirs: with the next block where a
+/// bare fence ends that, else with nothing.
+fn end(opened: &Fence<'_>, fence: &Fence<'_>, next: Option<&Fence<'_>>) -> End {
+    if fence.mark != opened.mark || fence.length < opened.length {
+        End::None
+    } else if !fence.info.is_empty() && next.is_some_and(|next| next.info.is_empty()) {
+        End::Next
+    } else {
+        End::Here
+    }
 }
 
 fn block<'t>(fence: &Fence<'_>, text: Option<&'t str>) -> Block<'t> {
@@ -63,18 +98,14 @@ fn block<'t>(fence: &Fence<'_>, text: Option<&'t str>) -> Block<'t> {
 }
 
 /// Reads a line as a fence. How far it is indented does not matter: blocks stand in lists.
-fn fence(line: &str) -> Option<Fence<'_>> {
-    let line = line.trim();
-    let mark = line.chars().next().filter(|c| matches!(c, '`' | '~'))?;
-    let info = line.trim_start_matches(mark);
-    let length = line.len() - info.len();
+fn fence(text: &str, line: (usize, usize)) -> Option<Fence<'_>> {
+    let text = text.trim();
+    let mark = text.chars().next().filter(|c| matches!(c, '`' | '~'))?;
+    let info = text.trim_start_matches(mark);
+    let length = text.len() - info.len();
     // `code` may stand between three backticks within a line.
     let inline = mark == '`' && info.contains('`');
-    (length >= FENCE && !inline).then(|| Fence { mark, length, info: info.trim() })
-}
-
-fn closes(opened: &Fence<'_>, fence: &Fence<'_>) -> bool {
-    fence.mark == opened.mark && fence.length >= opened.length && fence.info.is_empty()
+    (length >= FENCE && !inline).then(|| Fence { mark, length, info: info.trim(), line })
 }
 
 #[cfg(test)]
@@ -101,5 +132,12 @@ mod tests {
         assert_eq!(found("```kql print 1``` is inline\n"), []);
         assert_eq!(found("```{.kql}\nprint 1"), [(0, "print 1".to_owned())]);
         assert_eq!(found("```kql\n\n```\n``"), []);
+    }
+
+    #[test]
+    fn an_end_that_was_forgotten_or_given_a_language_is_an_end() {
+        let one_and_two = [(0, "print 1\n".to_owned()), (1, "print 2\n".to_owned())];
+        assert_eq!(found("```kql\nprint 1\n```kql\nprint 2\n```\nwords"), one_and_two);
+        assert_eq!(found("```kql\nprint 1\n```kql\nwords\n```kql\nprint 2\n```kql\nwords\n"), one_and_two);
     }
 }

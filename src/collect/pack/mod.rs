@@ -7,7 +7,6 @@ mod sniff;
 pub use rule::Rule;
 pub use sniff::looks_like_a_query;
 
-use crate::error::Result;
 use std::path::Path;
 
 /// What a file is by its name.
@@ -50,11 +49,22 @@ pub struct Found {
     pub rule: Option<Rule>,
 }
 
+/// Why a text is not what its kind is, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// What is wrong, in words that go on a sentence about the file.
+    pub message: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column, from 1.
+    pub column: usize,
+}
+
 /// Returns the queries in the text of a file; none where it is of the kind but about something else.
 ///
 /// # Errors
-/// [`crate::error::Kind::Usage`] where the text is not what its kind is, or a rule has no query.
-pub fn queries(kind: FileKind, text: &str) -> Result<Vec<Found>> {
+/// Where the text is not what its kind is, or a rule has no query.
+pub fn queries(kind: FileKind, text: &str) -> Result<Vec<Found>, Unreadable> {
     match kind {
         FileKind::Query | FileKind::Text => Ok(vec![Found { text: text.to_owned(), ..Found::default() }]),
         FileKind::Rule => rule::rules(text),

@@ -1,7 +1,6 @@
 //! Sentinel rules and hunting queries: YAML with a query in it, and what it says of itself.
 
-use super::Found;
-use crate::error::{Error, Kind, Result};
+use super::{Found, Unreadable};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -29,19 +28,21 @@ pub struct Rule {
 const MARKS: &[&str] = &["relevantTechniques", "tactics", "requiredDataConnectors", "queryFrequency", "triggerOperator"];
 
 /// Returns the rules in a text of one or several documents; none where they are about something else.
-pub(super) fn rules(text: &str) -> Result<Vec<Found>> {
+pub(super) fn rules(text: &str) -> Result<Vec<Found>, Unreadable> {
     let options = serde_saphyr::options! { with_snippet: false };
     let documents: Vec<Value> = serde_saphyr::from_multiple_with_options(text, options).map_err(|error| refused(&error))?;
     documents.iter().enumerate().filter_map(|(block, document)| rule(document, block).transpose()).collect()
 }
 
-fn refused(error: &serde_saphyr::Error) -> Error {
+fn refused(error: &serde_saphyr::Error) -> Unreadable {
     let words = error.to_string();
     let first = words.lines().next().unwrap_or_default();
-    Error::new(Kind::Usage, format!("it is not YAML: {first}"))
+    let place = |number: u64| usize::try_from(number).unwrap_or(usize::MAX).max(1);
+    let (line, column) = error.location().map_or((1, 1), |location| (place(location.line()), place(location.column())));
+    Unreadable { message: format!("it is not YAML: {first}"), line, column }
 }
 
-fn rule(document: &Value, block: usize) -> Result<Option<Found>> {
+fn rule(document: &Value, block: usize) -> Result<Option<Found>, Unreadable> {
     let Some(query) = document.get("query") else {
         if MARKS.iter().any(|mark| document.get(mark).is_some()) {
             return Err(without_query(document));
@@ -59,9 +60,9 @@ fn rule(document: &Value, block: usize) -> Result<Option<Found>> {
     Ok(Some(Found { title: rule.name.clone(), text: query.to_owned(), block, rule: Some(rule) }))
 }
 
-fn without_query(document: &Value) -> Error {
+fn without_query(document: &Value) -> Unreadable {
     let name = word(document, "name").or_else(|| word(document, "id")).map(|name| format!(" `{name}`")).unwrap_or_default();
-    Error::new(Kind::Usage, format!("the rule{name} has no text at `query:`"))
+    Unreadable { message: format!("the rule{name} has no text at `query:`"), line: 1, column: 1 }
 }
 
 fn word(document: &Value, key: &str) -> Option<String> {
@@ -120,7 +121,7 @@ mod tests {
             assert_eq!(rules(other).unwrap(), [], "{other}");
         }
         for broken in ["name: x\ntactics: [A]\n", "name: x\nquery:\n  a: b\n"] {
-            assert_eq!(rules(broken).unwrap_err().message(), "the rule `x` has no text at `query:`");
+            assert_eq!(rules(broken).unwrap_err().message, "the rule `x` has no text at `query:`");
         }
     }
 
@@ -131,7 +132,7 @@ mod tests {
         });
         for text in [laughs.as_str(), "query: [", "a: b: c", &"[".repeat(100_000), "a: *unknown", "query: \"x\nquery"] {
             let error = rules(text).unwrap_err();
-            assert!(error.message().starts_with("it is not YAML: ") && !error.message().contains('\n'), "{error}");
+            assert!(error.message.starts_with("it is not YAML: ") && !error.message.contains('\n'), "{error:?}");
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use serde::de::IgnoredAny;
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// What a JSON text is, by its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -261,7 +262,10 @@ pub(crate) fn push_quoted(json: &mut String, text: &str) {
             '\n' => json.push_str("\\n"),
             '\r' => json.push_str("\\r"),
             '\t' => json.push_str("\\t"),
-            c if c < ' ' => json.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c if c < ' ' => {
+                // Writing to a string cannot fail.
+                let _ = write!(json, "\\u{:04x}", u32::from(c));
+            }
             c => json.push(c),
         }
     }

@@ -50,7 +50,7 @@ impl Needle {
         match &self.search {
             Search::Exact(finder) => holds(text.as_bytes(), finder.needle(), self.place, |bytes| finder.find(bytes), |a, b| a == b),
             Search::AsciiFold(needle) => {
-                holds(text.as_bytes(), needle, self.place, |bytes| find_folded(bytes, needle), |a, b| a.eq_ignore_ascii_case(b))
+                holds(text.as_bytes(), needle, self.place, |bytes| find_folded(bytes, needle), <[u8]>::eq_ignore_ascii_case)
             }
             Search::Fold(finder) => {
                 let lowered = text.to_lowercase();

@@ -8,6 +8,7 @@ mod joining;
 mod names;
 mod operator;
 mod reader;
+mod value;
 
 use crate::kql::ast::{Expr, ExprKind, Literal, Name, Parameter, ParameterKind, Query, Span, Statement, TypeName};
 use crate::kql::tables::{self, Origin};
@@ -74,6 +75,8 @@ pub struct ClockCall {
     pub span: Span,
     /// Its argument, where it has one.
     pub argument: Option<Span>,
+    /// What the argument is worth in ticks, where it is a constant.
+    pub ticks: Option<i64>,
 }
 
 /// A parameter of `declare query_parameters`.

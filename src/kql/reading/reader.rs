@@ -2,11 +2,11 @@
 
 use super::class::{Class, Reason};
 use super::names::{Bound, Function, Names, Outcome};
-use super::{ClockCall, How, TableRead, is_known_table, last_name};
-use crate::kql::ast::{Expr, ExprKind, InOp, Literal, Name, Operator, Parameter, ParameterKind, Query, Span, Statement};
+use super::value::is_built_in;
+use super::{ClockCall, How, TableRead, is_known_table};
+use crate::kql::ast::{Expr, ExprKind, Literal, Name, Operator, Parameter, ParameterKind, Query, Span, Statement};
 use crate::kql::tables;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::LazyLock;
 
 /// Calls of functions that are looked into, all together; beyond, a query is taken to be not row-wise.
 const MAX_CALLS: usize = 2_000;
@@ -14,25 +14,13 @@ const MAX_CALLS: usize = 2_000;
 /// Functions that are looked into within functions.
 const MAX_CALL_DEPTH: usize = 24;
 
-/// Functions whose value depends on the rows before and after.
-const ORDERED: [&str; 8] = ["row_number", "row_cumsum", "prev", "next", "row_rank_dense", "row_rank_min", "row_window_session", "row_rank"];
-
-/// Functions whose value differs each time.
-const RANDOM: [&str; 2] = ["rand", "new_guid"];
-
-/// The functions that read nothing but their arguments.
-static BUILT_IN: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
-    let lines = include_str!("../functions.txt").lines().filter(|line| !line.starts_with('#'));
-    lines.flat_map(str::split_whitespace).collect()
-});
-
 #[derive(Default)]
 pub(super) struct Reader<'q> {
     pub(super) names: Names<'q>,
     reads: Vec<TableRead>,
     index: HashMap<(String, How), usize>,
     /// The references and calls already noted; functions are walked more than once.
-    seen: HashSet<Span>,
+    pub(super) seen: HashSet<Span>,
     pub(super) everything: bool,
     pub(super) clock: Vec<ClockCall>,
     /// Rows are cut by what they hold, whether they have a time column or not.
@@ -199,7 +187,7 @@ impl<'q> Reader<'q> {
             None => self.table(&name.text, How::Name, name.span),
             Some(Bound::Rows(class)) => class.clone(),
             Some(Bound::Value(Some(reason))) => Class::Mixed(reason.clone()),
-            Some(Bound::Value(None) | Bound::Unknown) => Class::mixed(format!("what `{}` stands for is not known", name.text), name.span),
+            Some(Bound::Value(None) | Bound::Unknown) => Class::Mixed(not_known(name)),
             Some(Bound::Function(function)) => match &function.fixed {
                 Some(outcome) => outcome.rows.clone(),
                 None => Class::mixed(format!("`{}` lacks its arguments", name.text), name.span),
@@ -267,7 +255,7 @@ impl<'q> Reader<'q> {
             _ => match self.names.find(&name.text).cloned() {
                 Some(Bound::Function(function)) => self.apply(&function, arguments, input, span).rows,
                 Some(Bound::Rows(class)) => class,
-                None if BUILT_IN.contains(name.text.as_str()) => Class::Constant.with([self.call_value(name, arguments, span)]),
+                None if is_built_in(&name.text) => Class::Constant.with([self.call_value(name, arguments, span)]),
                 _ => {
                     self.values(arguments);
                     Class::mixed(format!("what `{}()` does with the rows is not known", name.text), span)
@@ -277,7 +265,7 @@ impl<'q> Reader<'q> {
     }
 
     /// Looks into a call of a function of the query's own.
-    fn apply(&mut self, function: &Function<'q>, arguments: &'q [Expr], input: Option<Class>, span: Span) -> Outcome {
+    pub(super) fn apply(&mut self, function: &Function<'q>, arguments: &'q [Expr], input: Option<Class>, span: Span) -> Outcome {
         let given = self.arguments(function, arguments, input);
         if let Some(outcome) = &function.fixed {
             return outcome.clone();
@@ -314,114 +302,13 @@ impl<'q> Reader<'q> {
         }
         given
     }
-
-    pub(super) fn values(&mut self, values: impl IntoIterator<Item = &'q Expr>) -> Option<Reason> {
-        let mut first = None;
-        for value in values {
-            let reason = self.value(value);
-            first = first.or(reason);
-        }
-        first
-    }
-
-    /// Walks an expression that stands for a value; returns why it depends on more than the row it is computed for.
-    pub(super) fn value(&mut self, expr: &'q Expr) -> Option<Reason> {
-        match &expr.kind {
-            ExprKind::Literal(_) | ExprKind::Wildcard(_) | ExprKind::Lambda { .. } => None,
-            ExprKind::Name(name) => self.named_value(name),
-            ExprKind::Path(left, _) | ExprKind::Unary { operand: left, .. } | ExprKind::Named { value: left, .. } => self.value(left),
-            ExprKind::Element(left, right) | ExprKind::Binary { left, right, .. } => self.values([&**left, &**right]),
-            ExprKind::Call { name, arguments } => self.call_value(name, arguments, expr.span),
-            ExprKind::Between { value, low, high, .. } => self.values([&**value, &**low, &**high]),
-            ExprKind::In { op, value, list } => {
-                let reason = self.value(value);
-                reason.or(self.in_list(*op, list))
-            }
-            ExprKind::Pipeline { .. } => self.inner_rows(expr),
-            ExprKind::DataTable { values, .. } | ExprKind::List(values) => self.values(values),
-            ExprKind::ExternalData { uris, .. } => self.values(uris),
-        }
-    }
-
-    fn in_list(&mut self, _op: InOp, list: &'q [Expr]) -> Option<Reason> {
-        match list {
-            [only] if self.is_rows(only) => self.inner_rows(only),
-            list => self.values(list),
-        }
-    }
-
-    fn is_rows(&self, expr: &Expr) -> bool {
-        match &expr.kind {
-            ExprKind::Name(name) => match self.names.find(&name.text) {
-                None => is_known_table(&name.text),
-                Some(bound) => matches!(bound, Bound::Rows(_)),
-            },
-            ExprKind::Pipeline { .. } => true,
-            ExprKind::Path(left, _) => {
-                matches!(left.kind, ExprKind::Call { .. }) && last_name(expr).is_some_and(|name| is_known_table(&name.text))
-            }
-            _ => false,
-        }
-    }
-
-    /// Rows that a value is made of: they must not depend on the window.
-    fn inner_rows(&mut self, expr: &'q Expr) -> Option<Reason> {
-        match self.rows(expr) {
-            Class::Constant => None,
-            Class::RowWise => Some(whole_window(expr.span)),
-            Class::Mixed(reason) => Some(reason),
-        }
-    }
-
-    /// Arguments that may be values or tables.
-    pub(super) fn mixed_arguments(&mut self, arguments: &'q [Expr]) -> Option<Reason> {
-        let mut first = None;
-        for argument in arguments {
-            let reason = if self.is_rows(argument) { self.inner_rows(argument) } else { self.value(argument) };
-            first = first.or(reason);
-        }
-        first
-    }
-
-    fn named_value(&mut self, name: &'q Name) -> Option<Reason> {
-        match self.names.find(&name.text)? {
-            Bound::Value(reason) => reason.clone(),
-            Bound::Rows(Class::RowWise) => Some(whole_window(name.span)),
-            Bound::Rows(Class::Mixed(reason)) => Some(reason.clone()),
-            Bound::Function(function) => function.fixed.as_ref().and_then(|outcome| outcome.value.clone()),
-            Bound::Rows(Class::Constant) | Bound::Unknown => None,
-        }
-    }
-
-    fn note_clock(&mut self, called: &str, arguments: &'q [Expr], span: Span) {
-        if matches!(called, "now" | "ago") && self.names.find(called).is_none() && self.seen.insert(span) {
-            self.clock.push(ClockCall { backwards: called == "ago", span, argument: arguments.first().map(|argument| argument.span) });
-        }
-    }
-
-    fn call_value(&mut self, name: &'q Name, arguments: &'q [Expr], span: Span) -> Option<Reason> {
-        let called = name.text.as_str();
-        self.note_clock(called, arguments, span);
-        if matches!(called, "toscalar" | "materialize" | "totable" | "materialized-view-combine") {
-            let reasons: Vec<_> = arguments.iter().map(|argument| self.inner_rows(argument)).collect();
-            return reasons.into_iter().flatten().next();
-        }
-        if let Some(Bound::Function(function)) = self.names.find(called).cloned() {
-            return self.apply(&function, arguments, None, span).value;
-        }
-        let own = match called {
-            called if ORDERED.contains(&called) => Some(format!("`{called}()` looks at the rows before and after")),
-            called if RANDOM.contains(&called) => Some(format!("`{called}()` is another value each time")),
-            "typeof" => return None,
-            called if BUILT_IN.contains(called) => return self.values(arguments),
-            called => Some(format!("what `{called}()` reads is not known")),
-        };
-        let of_arguments = self.mixed_arguments(arguments);
-        own.map(|message| Reason::new(message, span)).or(of_arguments)
-    }
 }
 
-fn whole_window(span: Span) -> Reason {
+pub(super) fn not_known(name: &Name) -> Reason {
+    Reason::new(format!("what `{}` stands for is not known", name.text), name.span)
+}
+
+pub(super) fn whole_window(span: Span) -> Reason {
     Reason::new("a value is made of the rows of the whole window", span)
 }
 

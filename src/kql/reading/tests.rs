@@ -91,6 +91,8 @@ fn says_why_not() {
         ("DeviceTvmSoftwareInventory", "time column"),
         ("SomeTable | where a == 1", "SomeTable"),
         ("database('x').DeviceEvents", "DeviceEvents"),
+        ("DeviceEvents | where ActionType in (SavedFunction)", "SavedFunction"),
+        ("let w = _GetWatchlist('a'); DeviceEvents | where DeviceId in (w)", "_GetWatchlist"),
         ("DeviceEvents; DeviceInfo", "several"),
         ("let a = 1;", "no rows"),
         ("set truncationmaxrecords = 5; DeviceEvents", "truncationmaxrecords"),

@@ -1,8 +1,11 @@
 //! Runs the binary as a user would: own case folder, own environment, exit code and both outputs captured.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "a test is its own user: it has the machine's environment, and writes plain files")]
+
 #[cfg(feature = "lab")]
-pub mod site;
-pub mod summary;
+pub(crate) mod site;
+pub(crate) mod summary;
 
 use std::{
     path::{Path, PathBuf},
@@ -11,72 +14,72 @@ use std::{
 
 /// What a run of the binary came to.
 #[derive(Debug)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Exit code; -1 where a signal ended it.
-    pub code: i32,
+    pub(crate) code: i32,
     /// Standard output.
-    pub stdout: String,
+    pub(crate) stdout: String,
     /// Standard error.
-    pub stderr: String,
+    pub(crate) stderr: String,
 }
 
 impl Outcome {
     /// Asserts the exit code, showing both outputs where it is another.
     #[track_caller]
-    pub fn expect(self, code: i32) -> Self {
+    pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, code, "\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
         self
     }
 
     /// The JSON summary on standard output.
     #[track_caller]
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout)
             .unwrap_or_else(|error| panic!("{error}\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr))
     }
 }
 
 /// A folder of its own, with everything a run needs.
-pub struct Bench {
+pub(crate) struct Bench {
     /// The folder; deleted with the bench.
-    pub folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
     environment: Vec<(String, String)>,
     arguments: Vec<String>,
 }
 
 impl Bench {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap(), environment: Vec::new(), arguments: Vec::new() }
     }
 
     /// Arguments that every command of this bench has.
-    pub fn always(mut self, arguments: &[&str]) -> Self {
+    pub(crate) fn always(mut self, arguments: &[&str]) -> Self {
         self.arguments.extend(arguments.iter().map(ToString::to_string));
         self
     }
 
-    pub fn env(mut self, key: &str, value: impl Into<String>) -> Self {
+    pub(crate) fn env(mut self, key: &str, value: impl Into<String>) -> Self {
         self.environment.push((key.to_owned(), value.into()));
         self
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, text).unwrap();
+        std::fs::write(&path, text.as_ref()).unwrap();
         path
     }
 
-    pub fn case(&self) -> PathBuf {
+    pub(crate) fn case(&self) -> PathBuf {
         self.path("ircollect-case")
     }
 
     /// The command, not started, without anything of this machine's environment that would steer it.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ircollect"));
         command.current_dir(self.folder.path()).args(&self.arguments).args(arguments);
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.folder.path());
@@ -87,11 +90,11 @@ impl Bench {
         command
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Outcome {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
         self.run_with_input(arguments, b"")
     }
 
-    pub fn run_with_input(&self, arguments: &[&str], input: &[u8]) -> Outcome {
+    pub(crate) fn run_with_input(&self, arguments: &[&str], input: &[u8]) -> Outcome {
         use std::io::Write;
         let mut child = self.command(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let _closed_early = child.stdin.take().unwrap().write_all(input);
@@ -105,7 +108,7 @@ impl Bench {
 }
 
 /// The shared test input beside the package, or a loud skip.
-pub fn shared(what: &str) -> Option<PathBuf> {
+pub(crate) fn shared(what: &str) -> Option<PathBuf> {
     let root = std::env::var_os("IRCOLLECT_SHARED").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
     let path = root.join(what);
     if path.exists() {
@@ -116,6 +119,6 @@ pub fn shared(what: &str) -> Option<PathBuf> {
 }
 
 /// The project's own example query of that name.
-pub fn example(name: &str) -> String {
+pub(crate) fn example(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/queries").join(name).display().to_string()
 }

@@ -11,15 +11,15 @@ use std::{
 use tokio::runtime::Runtime;
 
 /// A lab, and a folder of its own to run the binary in.
-pub struct Site {
-    pub lab: Arc<Lab>,
-    pub bench: Bench,
+pub(crate) struct Site {
+    pub(crate) lab: Arc<Lab>,
+    pub(crate) bench: Bench,
 }
 
 /// What an API answered to a client that is not ours.
-pub struct Told {
-    pub columns: Vec<(String, String)>,
-    pub rows: Vec<String>,
+pub(crate) struct Told {
+    pub(crate) columns: Vec<(String, String)>,
+    pub(crate) rows: Vec<String>,
 }
 
 fn runtime() -> &'static Runtime {
@@ -28,28 +28,28 @@ fn runtime() -> &'static Runtime {
 }
 
 /// Options of a lab whose quota no test passes by accident.
-pub fn generous() -> Options {
+pub(crate) fn generous() -> Options {
     Options { calls_per_minute: 100_000, calls_per_hour: 1_000_000, ..Options::default() }
 }
 
 /// The same, misbehaving: `throttle=0.5`.
-pub fn faulty(faults: &[&str]) -> Options {
+pub(crate) fn faulty(faults: &[&str]) -> Options {
     Options { faults: faults.iter().map(|fault| fault.parse::<Fault>().unwrap()).collect(), ..generous() }
 }
 
 /// The same, with other caps.
-pub fn capped(rows: u64) -> Options {
+pub(crate) fn capped(rows: u64) -> Options {
     Options { caps: Caps { rows, ..Caps::default() }, ..generous() }
 }
 
 impl Site {
     /// A lab of its own.
-    pub fn new(options: Options) -> Self {
+    pub(crate) fn new(options: Options) -> Self {
         Self::at(Arc::new(runtime().block_on(start(options)).unwrap()))
     }
 
     /// The lab that all tests share that do not change it.
-    pub fn shared() -> Self {
+    pub(crate) fn shared() -> Self {
         static SHARED: OnceLock<Arc<Lab>> = OnceLock::new();
         Self::at(Arc::clone(SHARED.get_or_init(|| Arc::new(runtime().block_on(start(generous())).unwrap()))))
     }
@@ -65,12 +65,12 @@ impl Site {
     }
 
     /// Where `lab.toml` lies.
-    pub fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
         self.bench.path("lab/lab.toml")
     }
 
     /// Rewrites `lab.toml`.
-    pub fn configured(self, change: impl FnOnce(String) -> String) -> Self {
+    pub(crate) fn configured(self, change: impl FnOnce(String) -> String) -> Self {
         let before = std::fs::read_to_string(self.config()).unwrap();
         let after = change(before.clone());
         assert_ne!(before, after, "nothing was changed");
@@ -79,7 +79,7 @@ impl Site {
     }
 
     /// Gives the profile another credential: what stands between the braces.
-    pub fn credential(self, fields: &str) -> Self {
+    pub(crate) fn credential(self, fields: &str) -> Self {
         self.configured(|toml| {
             let lines = toml
                 .lines()
@@ -89,12 +89,12 @@ impl Site {
     }
 
     /// Gives the profile a credential of the lab's vault.
-    pub fn vaulted(self, fields: &str) -> Self {
+    pub(crate) fn vaulted(self, fields: &str) -> Self {
         self.credential(&format!(r#"vault = "https://kv-ir.vault.lab.test", {fields}"#))
     }
 
     /// Makes the profile another of the lab's registrations, by its secret.
-    pub fn registration(self, name: &str) -> Self {
+    pub(crate) fn registration(self, name: &str) -> Self {
         let all = self.lab.registrations();
         let app = all.iter().find(|app| app.name == name).unwrap();
         let site = self
@@ -104,17 +104,17 @@ impl Site {
         Self { lab, bench: bench.env("E2E_SECRET", app.secret.expose()) }
     }
 
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         self.bench.command(arguments)
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Outcome {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
         self.bench.run(arguments)
     }
 
     /// Runs with `--json`, and holds exit code and summary to the contract.
     #[track_caller]
-    pub fn summary(&self, code: i32, arguments: &[&str]) -> Value {
+    pub(crate) fn summary(&self, code: i32, arguments: &[&str]) -> Value {
         let outcome = self.run(&[arguments, &["--json"]].concat()).expect(code);
         let json = outcome.json();
         summary::hold_to_contract(&json, self.bench.folder.path(), code);
@@ -123,18 +123,18 @@ impl Site {
 
     /// Asserts that the case is as it was written and that nothing half-written lies in it.
     #[track_caller]
-    pub fn verify(&self) {
+    pub(crate) fn verify(&self) {
         self.run(&["case", "verify"]).expect(0);
         assert_eq!(summary::leftovers(&self.bench.case()), Vec::<PathBuf>::new());
     }
 
     /// Every file of the case's data.
-    pub fn files(&self) -> Vec<PathBuf> {
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
         summary::files_below(&self.bench.case().join("data"))
     }
 
     /// Asks Graph by a client that shares nothing with ours.
-    pub fn ask(&self, query: &str, window: &Value) -> Told {
+    pub(crate) fn ask(&self, query: &str, window: &Value) -> Told {
         runtime().block_on(ask(&self.lab, query, window))
     }
 }

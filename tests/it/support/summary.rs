@@ -10,7 +10,7 @@ use std::{
 /// Asserts that a summary has every field of the contract, that its parts agree with each other and with the exit code, and that
 /// every file is what it is said to be. `folder` is where the command ran.
 #[track_caller]
-pub fn hold_to_contract(summary: &Value, folder: &Path, code: i32) {
+pub(crate) fn hold_to_contract(summary: &Value, folder: &Path, code: i32) {
     has_keys(summary, &["ircollect", "schema", "command", "status", "started", "ended", "case", "skipped", "jobs"]);
     assert_eq!(summary["ircollect"], env!("CARGO_PKG_VERSION"));
     assert_eq!(summary["schema"], 1);
@@ -18,7 +18,9 @@ pub fn hold_to_contract(summary: &Value, folder: &Path, code: i32) {
     assert!(time(&summary["started"]) <= time(&summary["ended"]), "{summary}");
     let case = folder.join(text(&summary["case"]));
     let jobs = summary["jobs"].as_array().unwrap();
-    jobs.iter().for_each(|job| job_is_sound(job, &case));
+    for job in jobs {
+        job_is_sound(job, &case);
+    }
     assert_eq!(summary["status"] == "complete", code == 0, "{summary}");
     assert_eq!(summary["status"] == "interrupted", code == 130, "{summary}");
     if let Some(error) = summary.get("error") {
@@ -45,7 +47,9 @@ fn job_is_sound(job: &Value, case: &Path) {
     let numbers = ["rows", "calls", "retries"].map(|key| job[key].as_u64().unwrap());
     assert!(numbers[2] <= numbers[1] && job["throttled_seconds"].as_f64().unwrap() >= 0.0, "{job}");
     let (files, gaps) = (job["files"].as_array().unwrap(), job["gaps"].as_array().unwrap());
-    files.iter().for_each(|file| file_is_as_told(file, case));
+    for file in files {
+        file_is_as_told(file, case);
+    }
     for gap in gaps {
         has_keys(gap, &["from", "to", "reason"]);
         window_is_sound(gap);
@@ -93,14 +97,14 @@ fn file_is_as_told(file: &Value, case: &Path) {
 /// Asserts that nobody else may read it.
 #[cfg(unix)]
 #[track_caller]
-pub fn private(path: &Path) {
+pub(crate) fn private(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode & 0o077, 0, "{} has mode {mode:o}", path.display());
 }
 
 #[cfg(not(unix))]
-pub fn private(_: &Path) {}
+pub(crate) fn private(_: &Path) {}
 
 #[track_caller]
 fn window_is_sound(window: &Value) {
@@ -109,14 +113,14 @@ fn window_is_sound(window: &Value) {
 
 /// Reads a time of the contract: RFC 3339, UTC, at most seven fraction digits.
 #[track_caller]
-pub fn time(value: &Value) -> jiff::Timestamp {
+pub(crate) fn time(value: &Value) -> jiff::Timestamp {
     let text = text(value);
     assert!(text.ends_with('Z') && text.split_once('.').is_none_or(|(_, fraction)| fraction.len() <= 8), "{text}");
     text.parse().unwrap()
 }
 
 #[track_caller]
-pub fn text(value: &Value) -> &str {
+pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
 }
 
@@ -127,7 +131,7 @@ fn has_keys(value: &Value, keys: &[&str]) {
     }
 }
 
-pub fn sha256(bytes: &[u8]) -> String {
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
         write!(hex, "{byte:02x}").unwrap();
         hex
@@ -135,7 +139,7 @@ pub fn sha256(bytes: &[u8]) -> String {
 }
 
 /// Every file below a folder, sorted; none where there is no folder.
-pub fn files_below(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let paths = entries.map(|entry| entry.unwrap().path());
     let mut files: Vec<PathBuf> = paths.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect();
@@ -144,12 +148,13 @@ pub fn files_below(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Files of a case that are neither its own nor data: what a run would leave half-written.
-pub fn leftovers(case: &Path) -> Vec<PathBuf> {
+pub(crate) fn leftovers(case: &Path) -> Vec<PathBuf> {
     let own = ["case.json", "journal.jsonl", "journal.head", ".lock"];
     let odd = |path: &PathBuf| {
         let name = path.file_name().unwrap().to_str().unwrap();
         let data = path.starts_with(case.join("data")) && !name.starts_with('.') && name.ends_with(".ndjson");
-        !data && !(path.parent() == Some(case) && own.contains(&name))
+        let ours = path.parent() == Some(case) && own.contains(&name);
+        !data && !ours
     };
     files_below(case).into_iter().filter(odd).collect()
 }

@@ -128,9 +128,8 @@ impl Chosen {
 
     fn wins(&self, group: usize, key: Option<datafusion::arrow::row::Row<'_>>) -> bool {
         match (&self.places[group], self.choice, &self.keys[group], key) {
-            (None, ..) => true,
             (Some(_), Choice::First, ..) | (Some(_), _, _, None) => false,
-            (Some(_), _, None, Some(_)) => true,
+            (None, ..) | (Some(_), _, None, Some(_)) => true,
             (Some(_), Choice::Max, Some(known), Some(key)) => key > known.row(),
             (Some(_), Choice::Min, Some(known), Some(key)) => key < known.row(),
         }
@@ -190,7 +189,7 @@ impl Chosen {
     }
 
     fn bytes(&self) -> usize {
-        let batches: usize = self.batches.iter().flatten().map(|array| array.get_array_memory_size()).sum();
+        let batches: usize = self.batches.iter().flatten().map(Array::get_array_memory_size).sum();
         batches + self.places.capacity() * (size_of::<Option<Place>>() + size_of::<Option<OwnedRow>>() + 16)
     }
 }

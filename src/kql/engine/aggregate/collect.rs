@@ -150,7 +150,7 @@ mod tests {
         let cells = vec![Some("[1,2]"), Some("2"), None, Some("\"a]\"")];
         assert_eq!(run(Gather::Set, 9, cells.clone()), r#"[1,2,"a]"]"#);
         assert_eq!(run(Gather::List, 9, cells.clone()), r#"[[1,2],2,"a]"]"#);
-        assert_eq!(run(Gather::ListWithNulls, 3, cells), r#"[[1,2],2,null]"#);
+        assert_eq!(run(Gather::ListWithNulls, 3, cells), "[[1,2],2,null]");
     }
 
     #[test]

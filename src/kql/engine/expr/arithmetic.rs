@@ -58,9 +58,8 @@ fn times(op: Arithmetic, left: Value, right: Value) -> Option<Value> {
     use Arithmetic::{Add, Divide, Modulo, Multiply, Subtract};
     use TypeName::{Datetime, Long, Real as RealType, Timespan};
     match (op, left.kind, right.kind) {
-        (Add, Datetime, Timespan) => Some(moved(op, left, right)),
+        (Add | Subtract, Datetime, Timespan) => Some(moved(op, left, right)),
         (Add, Timespan, Datetime) => Some(moved(op, right, left)),
-        (Subtract, Datetime, Timespan) => Some(moved(op, left, right)),
         (Subtract, Datetime, Datetime) => {
             Some(map2::<Time, Time, Nanos>("since", "", Timespan, (left, right), |a, b| a.checked_sub(b).map(Nanos)))
         }

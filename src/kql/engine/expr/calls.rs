@@ -78,7 +78,7 @@ impl<'a> Planner<'a> {
             return Err(self.argument_count(entry.name, if arguments.len() < entry.min { entry.min } else { entry.max }, span));
         }
         let values = arguments.iter().map(|argument| self.scalar(argument, scope)).collect::<Result<Vec<_>, _>>()?;
-        (entry.run)(&Args::new(values)).map_err(|message| self.semantic(format!("{}(): {message}", entry.name), span))
+        entry.run(&Args::new(values)).map_err(|message| self.semantic(format!("{}(): {message}", entry.name), span))
     }
 
     fn unknown_function(&self, name: &Name) -> QueryError {

@@ -175,7 +175,7 @@ fn in_numbers<R: Read>(
     number: impl Fn(R::Item<'_>) -> i64 + Send + Sync + Copy + 'static,
 ) -> Value {
     let kind = value.kind;
-    let constants: HashSet<i64> = values.into_iter().filter_map(|other| constant_number::<R>(convert(other, kind), number)).collect();
+    let constants: HashSet<i64> = values.into_iter().filter_map(|other| constant_number::<R>(&convert(other, kind), number)).collect();
     let mut sorted: Vec<_> = constants.iter().copied().collect();
     sorted.sort_unstable();
     let key = format!("{kind:?} {negated} {}", fingerprint(&sorted));
@@ -186,7 +186,7 @@ fn in_numbers<R: Read>(
     })
 }
 
-fn constant_number<R: Read>(value: Value, number: impl Fn(R::Item<'_>) -> i64) -> Option<i64> {
+fn constant_number<R: Read>(value: &Value, number: impl Fn(R::Item<'_>) -> i64) -> Option<i64> {
     let array = value.literal()?.to_array_of_size(1).ok()?;
     let array = typed::<R::Array>(&array).ok()?;
     array.is_valid(0).then(|| number(R::value(array, 0)))

@@ -160,5 +160,5 @@ pub(crate) fn constant(literal: &Literal) -> Value {
 }
 
 fn dynamic(text: &str) -> Value {
-    super::json::normal(text).map_or_else(|| Value::null(TypeName::Dynamic), |json| Value::dynamic(json))
+    super::json::normal(text).map_or_else(|| Value::null(TypeName::Dynamic), Value::dynamic)
 }

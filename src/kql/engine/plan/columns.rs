@@ -33,7 +33,7 @@ impl<'a> Planner<'a> {
     }
 
     pub(super) fn project(&self, relation: Relation, columns: &'a [Expr], span: Span, env: &Env<'a>) -> Result<Relation, QueryError> {
-        let (relation, computed) = self.with_windows(relation, span, env, |scope| {
+        let (relation, computed) = Self::with_windows(relation, span, env, |scope| {
             let mut all = Vec::new();
             for expr in columns {
                 all.extend(self.projected(expr, scope)?);
@@ -83,7 +83,7 @@ impl<'a> Planner<'a> {
         if columns.is_empty() {
             return Ok(relation);
         }
-        let (relation, computed) = self.with_windows(relation, span, env, |scope| {
+        let (relation, computed) = Self::with_windows(relation, span, env, |scope| {
             let mut all = Vec::new();
             for expr in columns {
                 all.extend(self.computed(expr, scope)?);

@@ -137,7 +137,7 @@ impl<'a> Planner<'a> {
         let aggregates = arguments.get(1).map_or(&[][..], std::slice::from_ref);
         let others: Vec<Slot> = match arguments.get(2..) {
             Some(columns) if !columns.is_empty() => self.chosen_columns(columns, &relation)?,
-            _ => self.other_columns(&relation, pivot, arguments.get(1)),
+            _ => Self::other_columns(&relation, pivot, arguments.get(1)),
         };
         let key = self.scalar(pivot, Scope::new(&relation.slots, env))?;
         let key_slot = self.slot("pivot", TypeName::String);
@@ -148,10 +148,12 @@ impl<'a> Planner<'a> {
         self.spread_cells(&cells, &others, &key_slot, span)
     }
 
-    fn other_columns(&self, relation: &Relation, pivot: &Expr, aggregate: Option<&Expr>) -> Vec<Slot> {
+    fn other_columns(relation: &Relation, pivot: &Expr, aggregate: Option<&Expr>) -> Vec<Slot> {
         let mut used = Vec::new();
         names_in(pivot, &mut used);
-        aggregate.into_iter().for_each(|expr| names_in(expr, &mut used));
+        if let Some(expr) = aggregate {
+            names_in(expr, &mut used);
+        }
         relation.slots.iter().filter(|slot| !used.contains(&slot.name.as_str())).cloned().collect()
     }
 
@@ -165,9 +167,9 @@ impl<'a> Planner<'a> {
         env: &Env<'a>,
     ) -> Result<Relation, QueryError> {
         let made = if aggregates.is_empty() {
-            self.grouped(relation, groups, vec![(self.slot("cell", TypeName::Long), super::rows::count_rows())], span)?
+            Self::grouped(relation, groups, vec![(self.slot("cell", TypeName::Long), super::rows::count_rows())], span)?
         } else {
-            self.summarized(relation, aggregates, groups.to_vec(), span, env)?
+            self.summarized(relation, aggregates, groups, span, env)?
         };
         self.held(made, span)
     }
@@ -183,7 +185,7 @@ impl<'a> Planner<'a> {
             (self.slot(name, TypeName::Dynamic), with_filter(chosen, filter))
         };
         let rows: Vec<(Slot, PlanExpr)> = names.iter().map(row).collect();
-        let grouped = self.grouped(cells.clone(), &groups, rows.clone(), span)?;
+        let grouped = Self::grouped(cells.clone(), &groups, rows.clone(), span)?;
         let mut columns: Vec<(Slot, PlanExpr)> = groups.iter().map(|slot| (slot.clone(), column(&slot.id))).collect();
         for (slot, _) in rows {
             let cell = field(Value::new(column(&slot.id), TypeName::Dynamic), 1, value.kind);

@@ -93,7 +93,7 @@ fn objects(text: &str, columns: &[Column], cells: &mut [Vec<ScalarValue>]) -> Re
     for object in list {
         let object = json::compact(object).ok_or("externaldata that is not JSON as announced")?;
         for (index, column) in columns.iter().enumerate() {
-            let value = json::member(&object, &column.name).map(Value::dynamic).unwrap_or_else(|| Value::null(TypeName::Dynamic));
+            let value = json::member(&object, &column.name).map_or_else(|| Value::null(TypeName::Dynamic), Value::dynamic);
             let value = if value.is_null_literal() { Value::null(column.kind) } else { convert(value, column.kind) };
             cells[index].push(value.literal().cloned().unwrap_or(ScalarValue::Null));
         }

@@ -20,6 +20,9 @@ use datafusion::logical_expr::{Expr as PlanExpr, lit};
 /// A pair of keys: of the left table, of the right.
 type Pair = (Value, Value);
 
+/// The ids of the keys' columns, likewise.
+type Keys = Vec<(String, String)>;
+
 impl<'a> Planner<'a> {
     pub(super) fn join(
         &self,
@@ -104,13 +107,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Makes the keys columns of their tables, unseen where they are none yet.
-    fn with_keys(
-        &self,
-        left: Relation,
-        right: Relation,
-        pairs: Vec<Pair>,
-        span: Span,
-    ) -> Result<(Relation, Relation, Vec<(String, String)>), QueryError> {
+    fn with_keys(&self, left: Relation, right: Relation, pairs: Vec<Pair>, span: Span) -> Result<(Relation, Relation, Keys), QueryError> {
         let (mut of_left, mut of_right) = (Vec::new(), Vec::new());
         let mut keys = Vec::new();
         for (first, second) in pairs {

@@ -97,7 +97,6 @@ impl<'a> Planner<'a> {
 
     /// Translates expressions that may look at neighbouring rows; returns the table with the windows that they need.
     pub(crate) fn with_windows<T>(
-        &self,
         relation: Relation,
         span: Span,
         env: &Env<'a>,

@@ -19,7 +19,7 @@ use datafusion::logical_expr::{Expr as PlanExpr, Operator, SortExpr, WindowFrame
 
 impl<'a> Planner<'a> {
     pub(super) fn filtered(&self, relation: Relation, predicate: &'a Expr, span: Span, env: &Env<'a>) -> Result<Relation, QueryError> {
-        let (relation, conditions) = self.with_windows(relation, span, env, |scope| self.conjuncts(predicate, scope))?;
+        let (relation, conditions) = Self::with_windows(relation, span, env, |scope| self.conjuncts(predicate, scope))?;
         relation.filter(balanced(conditions, Operator::And), span)
     }
 
@@ -60,7 +60,7 @@ impl<'a> Planner<'a> {
         span: Span,
         env: &Env<'a>,
     ) -> Result<(Relation, Vec<SortExpr>), QueryError> {
-        let (relation, values) = self.with_windows(relation, span, env, |scope| {
+        let (relation, values) = Self::with_windows(relation, span, env, |scope| {
             keys.iter().map(|key| self.scalar(&key.value, scope)).collect::<Result<Vec<_>, _>>()
         })?;
         let mut hidden: Vec<PlanExpr> = Vec::new();
@@ -104,7 +104,6 @@ impl<'a> Planner<'a> {
 
     /// Groups rows by columns, with aggregates; the part of a row is always one of the groups.
     pub(super) fn grouped(
-        &self,
         relation: Relation,
         groups: &[Slot],
         aggregates: Vec<(Slot, PlanExpr)>,
@@ -120,7 +119,7 @@ impl<'a> Planner<'a> {
 
     pub(super) fn count(&self, relation: Relation, span: Span) -> Result<Relation, QueryError> {
         let slot = self.slot("Count", TypeName::Long);
-        self.grouped(relation, &[], vec![(slot, count_rows())], span)
+        Self::grouped(relation, &[], vec![(slot, count_rows())], span)
     }
 
     pub(super) fn distinct(&self, relation: Relation, columns: &'a [Expr], span: Span, env: &Env<'a>) -> Result<Relation, QueryError> {
@@ -130,7 +129,7 @@ impl<'a> Planner<'a> {
         };
         let slots = chosen.slots.clone();
         let chosen = Relation { order: Vec::new(), ..chosen };
-        self.grouped(chosen, &slots, Vec::new(), span)
+        Self::grouped(chosen, &slots, Vec::new(), span)
     }
 
     pub(super) fn sample_distinct(
@@ -169,7 +168,7 @@ impl<'a> Planner<'a> {
         let relation = relation.with_columns(vec![(group.clone(), value.expr)], span)?;
         let hits = self.slot(&sum_name, TypeName::Long);
         let order = vec![column(&hits.id).sort(false, false)];
-        let grouped = self.grouped(relation, &[group], vec![(hits, expr)], span)?;
+        let grouped = Self::grouped(relation, &[group], vec![(hits, expr)], span)?;
         let sorted = grouped.with_plan(span, |plan| plan.sort(order.clone()))?;
         self.limited(Relation { order, ..sorted }, count, span)
     }

@@ -102,9 +102,9 @@ impl<'a> Planner<'a> {
     fn smart_columns(&self, relation: Relation, predicate: &'a Expr, span: Span) -> Result<Relation, QueryError> {
         let mut names = Vec::new();
         predicate_names(predicate, &mut names);
-        let (named, rest): (Vec<Slot>, Vec<Slot>) = relation.slots.iter().cloned().partition(|slot| names.contains(&slot.name.as_str()));
+        let (wanted, rest): (Vec<Slot>, Vec<Slot>) = relation.slots.iter().cloned().partition(|slot| names.contains(&slot.name.as_str()));
         let packed = pack_pairs(rest.iter().flat_map(|slot| [Value::text(slot.name.clone()), slot.value()]).collect());
-        let columns = named.into_iter().map(|slot| (slot.clone(), column(&slot.id))).collect();
+        let columns = wanted.into_iter().map(|slot| (slot.clone(), column(&slot.id))).collect();
         let columns = self.columns_of(columns, [Computed { name: Some("pack_".to_owned()), value: packed }]);
         relation.project(columns, span)
     }
@@ -147,8 +147,8 @@ fn any_column(text: &str, slots: &[Slot], case_sensitive: bool) -> PlanExpr {
     if needle.is_empty() {
         return lit(true);
     }
-    let texts = slots.iter().filter(|slot| !matches!(slot.kind, TypeName::Bool | TypeName::Datetime | TypeName::Timespan));
-    let tests = texts.map(|slot| match_text(place, case_sensitive, false, to_text(slot.value()), Value::text(needle)).expr);
+    let searched = slots.iter().filter(|slot| !matches!(slot.kind, TypeName::Bool | TypeName::Datetime | TypeName::Timespan));
+    let tests = searched.map(|slot| match_text(place, case_sensitive, false, to_text(slot.value()), Value::text(needle)).expr);
     balanced(tests.collect(), Operator::Or)
 }
 

@@ -84,7 +84,7 @@ impl<'a> Planner<'a> {
         let slot = self.slot("edge", point.kind);
         let function = if last { max_udaf() } else { min_udaf() };
         let whole = Relation { order: Vec::new(), part: None, ..relation.clone() };
-        let edge = self.grouped(whole, &[], vec![(slot.clone(), aggregate(function, vec![point.expr.clone()]))], span)?;
+        let edge = Self::grouped(whole, &[], vec![(slot.clone(), aggregate(function, vec![point.expr.clone()]))], span)?;
         let batches = self.run_now(&edge.plan, span)?;
         let cell = batches.iter().find(|batch| batch.num_rows() > 0);
         let cell = cell.and_then(|batch| datafusion::scalar::ScalarValue::try_from_array(batch.column(0), 0).ok());
@@ -124,7 +124,7 @@ impl<'a> Planner<'a> {
             results.extend(self.aggregated(&aggregate.value, &groups, scope)?);
         }
         let all: Vec<Slot> = groups.into_iter().chain([place]).collect();
-        let grouped = self.aggregate_node(relation, &all, collected.take(), span)?;
+        let grouped = Self::aggregate_node(relation, &all, collected.take(), span)?;
         let columns = all.iter().map(|slot| (slot.clone(), column(&slot.id))).collect();
         let columns = self.columns_of(columns, results);
         grouped.project(columns, span)
@@ -148,7 +148,7 @@ impl<'a> Planner<'a> {
             made.push((self.slot(&slot.name, TypeName::Dynamic), aggregate(series(length, default), vec![place.clone(), cell.expr])));
         }
         let results: Vec<Slot> = made.iter().map(|(slot, _)| slot.clone()).collect();
-        let grouped = self.grouped(points, groups, made, span)?;
+        let grouped = Self::grouped(points, groups, made, span)?;
         let columns: Vec<(Slot, PlanExpr)> = groups.iter().chain(&results).map(|slot| (slot.clone(), column(&slot.id))).collect();
         let axis = Computed { name: Some(name.to_owned()), value: Value::dynamic(axis.points()) };
         let columns = self.columns_of(columns, [axis]);

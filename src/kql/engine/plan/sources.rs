@@ -93,8 +93,8 @@ impl<'a> Planner<'a> {
         let data = data.map_err(|error| plan_failed(error.into()))?;
         let table = MemTable::try_new(schema, vec![data]).map_err(plan_failed)?;
         let source = self.fresh("table");
-        let scan = LogicalPlanBuilder::scan(source.as_str(), provider_as_source(Arc::new(table)), None).map_err(plan_failed)?;
-        let plan = scan.build().map_err(plan_failed)?;
+        let read = LogicalPlanBuilder::scan(source.as_str(), provider_as_source(Arc::new(table)), None).map_err(plan_failed)?;
+        let plan = read.build().map_err(plan_failed)?;
         let slots = columns.iter().map(|column| self.slot(&column.name, column.kind));
         let columns = slots.map(|slot| (slot.clone(), PlanExpr::Column(PlanColumn::new(Some(source.as_str()), slot.name))));
         Relation::new(plan, Vec::new()).project(columns.collect(), span)
@@ -113,7 +113,7 @@ impl<'a> Planner<'a> {
         let ids: Vec<(String, String)> =
             relation.slots.iter().zip(&columns).map(|(old, (new, _))| (old.id.clone(), new.id.clone())).collect();
         let mut renewed = Relation { order: Vec::new(), ..relation }.project(columns, span)?;
-        renewed.order = order.into_iter().map_while(|sort| renamed(sort, &ids)).collect();
+        renewed.order = order.iter().map_while(|sort| renamed(sort, &ids)).collect();
         Ok(renewed)
     }
 
@@ -153,7 +153,7 @@ impl<'a> Planner<'a> {
     }
 
     fn data_table(&self, columns: &'a [ColumnDeclaration], values: &'a [Expr], span: Span, env: &Env<'a>) -> Result<Relation, QueryError> {
-        if columns.is_empty() || values.len() % columns.len() != 0 {
+        if columns.is_empty() || !values.len().is_multiple_of(columns.len()) {
             return Err(self.semantic("datatable: the number of values must be a multiple of the number of columns", span));
         }
         let mut cells: Vec<Vec<ScalarValue>> = vec![Vec::new(); columns.len()];
@@ -191,7 +191,7 @@ impl<'a> Planner<'a> {
             return self.real_range(name, [from, to, step], span);
         }
         let kind = if kind == TypeName::Int { TypeName::Long } else { kind };
-        let (Some(start), Some(stop), Some(length)) = (from.as_i64(), to.as_i64(), step.as_i64()) else {
+        let (Some(first), Some(last), Some(length)) = (from.as_i64(), to.as_i64(), step.as_i64()) else {
             return Err(self.semantic("range: bounds and step must be constants", span));
         };
         let make = |nanos: i64| match kind {
@@ -199,7 +199,7 @@ impl<'a> Planner<'a> {
             TypeName::Timespan => Value::timespan(nanos),
             _ => Value::long(nanos),
         };
-        let cells = steps(start, stop, length).map(|values| values.filter_map(|value| make(value).literal().cloned()).collect());
+        let cells = steps(first, last, length).map(|values| values.filter_map(|value| make(value).literal().cloned()).collect());
         self.rows_of(&[Column::new(&name.text, kind)], vec![cells.unwrap_or_default()], span)
     }
 
@@ -273,10 +273,10 @@ fn system_type(kind: TypeName) -> &'static str {
     }
 }
 
-fn renamed(sort: datafusion::logical_expr::SortExpr, ids: &[(String, String)]) -> Option<datafusion::logical_expr::SortExpr> {
+fn renamed(sort: &datafusion::logical_expr::SortExpr, ids: &[(String, String)]) -> Option<datafusion::logical_expr::SortExpr> {
     let PlanExpr::Column(old) = &sort.expr else { return None };
     let (_, new) = ids.iter().find(|(id, _)| *id == old.name)?;
-    Some(datafusion::logical_expr::SortExpr { expr: column(new), ..sort })
+    Some(datafusion::logical_expr::SortExpr { expr: column(new), asc: sort.asc, nulls_first: sort.nulls_first })
 }
 
 /// The text of a constant string literal.

@@ -21,7 +21,7 @@ impl<'a> Planner<'a> {
         env: &Env<'a>,
     ) -> Result<Relation, QueryError> {
         let (relation, groups) = self.groups(relation, by, span, env)?;
-        self.summarized(relation, aggregates, groups, span, env)
+        self.summarized(relation, aggregates, &groups, span, env)
     }
 
     /// Summarizes by groups that are columns already.
@@ -29,7 +29,7 @@ impl<'a> Planner<'a> {
         &self,
         relation: Relation,
         aggregates: &'a [Expr],
-        groups: Vec<Slot>,
+        groups: &[Slot],
         span: Span,
         env: &Env<'a>,
     ) -> Result<Relation, QueryError> {
@@ -37,24 +37,23 @@ impl<'a> Planner<'a> {
         let mut results = Vec::new();
         for expr in aggregates {
             let scope = Scope::new(&relation.slots, env).with_mode(Mode::Aggregate(&collected));
-            results.extend(self.aggregated(expr, &groups, scope)?);
+            results.extend(self.aggregated(expr, groups, scope)?);
         }
         let part = relation.part.clone();
-        let grouped = self.aggregate_node(relation, &groups, collected.take(), span)?;
+        let grouped = Self::aggregate_node(relation, groups, collected.take(), span)?;
         let columns: Vec<(Slot, PlanExpr)> = groups.iter().map(|slot| (slot.clone(), column(&slot.id))).collect();
         let columns = self.columns_of(columns, results);
         Relation { part, ..grouped }.project(columns, span)
     }
 
     pub(super) fn aggregate_node(
-        &self,
         relation: Relation,
         groups: &[Slot],
         aggregates: Vec<(String, PlanExpr)>,
         span: Span,
     ) -> Result<Relation, QueryError> {
         let slots = aggregates.into_iter().map(|(id, expr)| (Slot { name: id.clone(), id, kind: crate::kql::ast::TypeName::Long }, expr));
-        self.grouped(relation, groups, slots.collect(), span)
+        Self::grouped(relation, groups, slots.collect(), span)
     }
 
     /// Adds the groups as columns; a group that is a column stays that column.
@@ -76,13 +75,12 @@ impl<'a> Planner<'a> {
                     format!("Column{unnamed}")
                 });
                 let name = names.unique(&name);
-                match plain_column(&value, &relation, &groups) {
-                    Some(id) => groups.push(Slot { name, id, kind: value.kind }),
-                    None => {
-                        let slot = self.slot(&name, value.kind);
-                        groups.push(slot.clone());
-                        made.push((slot, value.expr));
-                    }
+                if let Some(id) = plain_column(&value, &relation, &groups) {
+                    groups.push(Slot { name, id, kind: value.kind });
+                } else {
+                    let slot = self.slot(&name, value.kind);
+                    groups.push(slot.clone());
+                    made.push((slot, value.expr));
                 }
             }
         }

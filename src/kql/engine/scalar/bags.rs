@@ -6,29 +6,29 @@ use super::arrays::over_json;
 use super::cells::{Json, Long, Made, Text, map1, map2};
 use super::convert::{as_json, convert, to_dynamic, to_text};
 use super::regexes::type_of;
-use super::{Args, Entry, MANY, Outcome, entry};
+use super::{Args, Entry, MANY, Outcome, entry, sure};
 use crate::kql::ast::TypeName;
 use std::collections::HashSet;
 
 pub(super) const FUNCTIONS: &[Entry] = &[
-    entry("parse_json", 1, 1, |args| Ok(to_dynamic(args.get(0)))),
-    entry("parsejson", 1, 1, |args| Ok(to_dynamic(args.get(0)))),
-    entry("todynamic", 1, 1, |args| Ok(to_dynamic(args.get(0)))),
-    entry("toobject", 1, 1, |args| Ok(to_dynamic(args.get(0)))),
-    entry("dynamic_to_json", 1, 1, to_json),
+    sure("parse_json", 1, 1, |args| to_dynamic(args.get(0))),
+    sure("parsejson", 1, 1, |args| to_dynamic(args.get(0))),
+    sure("todynamic", 1, 1, |args| to_dynamic(args.get(0))),
+    sure("toobject", 1, 1, |args| to_dynamic(args.get(0))),
+    sure("dynamic_to_json", 1, 1, to_json),
     entry("bag_pack", 0, MANY, pack),
     entry("pack", 0, MANY, pack),
     entry("pack_dictionary", 0, MANY, pack),
-    entry("bag_keys", 1, 1, keys),
-    entry("bag_has_key", 2, 2, has_key),
-    entry("bag_merge", 1, MANY, |args| Ok(over_json("bag_merge", args.all(), merge))),
-    entry("bag_set_key", 3, 3, set_key),
-    entry("bag_remove_keys", 2, 2, remove_keys),
-    entry("bag_zip", 2, 2, zip),
-    entry("treepath", 1, 1, tree_paths),
+    sure("bag_keys", 1, 1, keys),
+    sure("bag_has_key", 2, 2, has_key),
+    sure("bag_merge", 1, MANY, |args| over_json("bag_merge", args.all(), merge)),
+    sure("bag_set_key", 3, 3, set_key),
+    sure("bag_remove_keys", 2, 2, remove_keys),
+    sure("bag_zip", 2, 2, zip),
+    sure("treepath", 1, 1, tree_paths),
     entry("extractjson", 2, 3, extract),
     entry("extract_json", 2, 3, extract),
-    entry("gettype", 1, 1, get_type),
+    sure("gettype", 1, 1, get_type),
 ];
 
 /// `a.b` and `a["b"]`.
@@ -66,8 +66,8 @@ fn as_dynamic(value: Value) -> Value {
     if value.kind == TypeName::String { to_dynamic(value) } else { as_json(value) }
 }
 
-fn to_json(args: &Args) -> Outcome {
-    Ok(map1::<Json, String>("dynamic_to_json", "", TypeName::String, args.json(0), |json| Some(json.to_owned())))
+fn to_json(args: &Args) -> Value {
+    map1::<Json, String>("dynamic_to_json", "", TypeName::String, args.json(0), |json| Some(json.to_owned()))
 }
 
 fn pack(args: &Args) -> Outcome {
@@ -95,16 +95,16 @@ pub(crate) fn without_empty(bag: Value) -> Value {
     })
 }
 
-fn keys(args: &Args) -> Outcome {
-    Ok(map1::<Json, Made>("bag_keys", "", TypeName::Dynamic, args.json(0), |json| {
+fn keys(args: &Args) -> Value {
+    map1::<Json, Made>("bag_keys", "", TypeName::Dynamic, args.json(0), |json| {
         Some(Made(json::array(json::members(json)?.map(|(key, _)| json::quoted(&key)))))
-    }))
+    })
 }
 
-fn has_key(args: &Args) -> Outcome {
-    Ok(map2::<Json, Text, bool>("bag_has_key", "", TypeName::Bool, (args.json(0), args.text(1)), |json, sought| {
+fn has_key(args: &Args) -> Value {
+    map2::<Json, Text, bool>("bag_has_key", "", TypeName::Bool, (args.json(0), args.text(1)), |json, sought| {
         Some(json::members(json)?.any(|(key, _)| key == sought))
-    }))
+    })
 }
 
 /// Of keys that stand in several bags, the first one's value counts.
@@ -119,37 +119,37 @@ fn merge(cells: &[Option<&str>]) -> Option<String> {
     cells.iter().any(Option::is_some).then(|| json::bag(made))
 }
 
-fn set_key(args: &Args) -> Outcome {
-    Ok(over_json("bag_set_key", args.all(), |cells| {
+fn set_key(args: &Args) -> Value {
+    over_json("bag_set_key", args.all(), |cells| {
         let [bag, Some(key), value] = cells else { return None };
         let key = json::text(key);
         let kept = json::members(bag.unwrap_or("{}"))?.filter(|(name, _)| *name != key);
         let kept: Vec<_> = kept.chain(std::iter::once((key.clone(), value.unwrap_or("null")))).collect();
         Some(json::bag(kept))
-    }))
+    })
 }
 
-fn remove_keys(args: &Args) -> Outcome {
-    Ok(map2::<Json, Json, Made>("bag_remove_keys", "", TypeName::Dynamic, (args.json(0), args.json(1)), |json, list| {
+fn remove_keys(args: &Args) -> Value {
+    map2::<Json, Json, Made>("bag_remove_keys", "", TypeName::Dynamic, (args.json(0), args.json(1)), |json, list| {
         let removed: HashSet<_> = json::elements(list)?.map(json::text).collect();
         Some(Made(json::bag(json::members(json)?.filter(|(key, _)| !removed.contains(key)))))
-    }))
+    })
 }
 
-fn zip(args: &Args) -> Outcome {
-    Ok(map2::<Json, Json, Made>("bag_zip", "", TypeName::Dynamic, (args.json(0), args.json(1)), |keys, values| {
+fn zip(args: &Args) -> Value {
+    map2::<Json, Json, Made>("bag_zip", "", TypeName::Dynamic, (args.json(0), args.json(1)), |keys, values| {
         let mut values = json::elements(values)?;
         let pairs: Vec<_> = json::elements(keys)?.map(|key| (json::text(key), values.next().unwrap_or("null"))).collect();
         Some(Made(json::bag(pairs)))
-    }))
+    })
 }
 
-fn tree_paths(args: &Args) -> Outcome {
-    Ok(map1::<Json, Made>("treepath", "", TypeName::Dynamic, args.json(0), |json| {
+fn tree_paths(args: &Args) -> Value {
+    map1::<Json, Made>("treepath", "", TypeName::Dynamic, args.json(0), |json| {
         let mut paths = Vec::new();
         collect_paths(json, "", &mut paths, 0);
         Some(Made(json::array(paths.iter().map(|path| json::quoted(path)))))
-    }))
+    })
 }
 
 /// Deeper values are not looked into.
@@ -212,12 +212,12 @@ fn path_steps(path: &str) -> Option<Vec<Step>> {
     Some(steps)
 }
 
-fn get_type(args: &Args) -> Outcome {
+fn get_type(args: &Args) -> Value {
     let value = args.get(0);
     if value.kind != TypeName::Dynamic {
-        return Ok(Value::text(super::super::types::type_name(value.kind)));
+        return Value::text(super::super::types::type_name(value.kind));
     }
-    let name = map1::<Json, String>("gettype", "", TypeName::String, value, |json| {
+    map1::<Json, String>("gettype", "", TypeName::String, value, |json| {
         let name = match json::shape(json) {
             json::Shape::Null => "null",
             json::Shape::Bool => "bool",
@@ -228,6 +228,5 @@ fn get_type(args: &Args) -> Outcome {
             json::Shape::Bag => "dictionary",
         };
         Some(name.to_owned())
-    });
-    Ok(name)
+    })
 }

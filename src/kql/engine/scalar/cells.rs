@@ -193,9 +193,9 @@ pub(crate) fn test(name: &'static str, key: impl Into<String>, value: Value, bod
     call(name, key, TypeName::Bool, vec![value], move |arrays, _| {
         let array = texts(&arrays[0])?;
         let hits = if array.null_count() == 0 {
-            BooleanArray::from_iter((0..array.len()).map(|row| Some(body(array.value(row)))))
+            (0..array.len()).map(|row| Some(body(array.value(row)))).collect::<BooleanArray>()
         } else {
-            BooleanArray::from_iter(array.iter().map(|text| Some(body(text.unwrap_or_default()))))
+            array.iter().map(|text| Some(body(text.unwrap_or_default()))).collect::<BooleanArray>()
         };
         Ok(Arc::new(hits))
     })

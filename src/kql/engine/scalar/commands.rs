@@ -30,9 +30,9 @@ fn arguments(line: &str) -> Vec<String> {
                 let current = word.get_or_insert_default();
                 current.extend(std::iter::repeat_n('\\', slashes / 2));
                 if slashes % 2 == 1 {
-                    current.push('"')
+                    current.push('"');
                 } else {
-                    quoted = !quoted
+                    quoted = !quoted;
                 }
                 slashes = 0;
             }

@@ -1,8 +1,9 @@
 //! Encodings and hashes.
 
+use super::super::value::Value;
 use super::super::{json, numbers};
 use super::cells::{Json, Made, Text, map1, rewrite};
-use super::{Args, Entry, Outcome, entry};
+use super::{Args, Entry, Outcome, entry, sure};
 use crate::kql::ast::TypeName;
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -11,15 +12,15 @@ use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 
 pub(super) const FUNCTIONS: &[Entry] = &[
-    entry("base64_encode_tostring", 1, 1, encode),
-    entry("base64_encodestring", 1, 1, encode),
-    entry("base64_decode_tostring", 1, 1, decode),
-    entry("base64_decodestring", 1, 1, decode),
-    entry("base64_decode_toarray", 1, 1, decode_bytes),
-    entry("base64_encode_fromarray", 1, 1, encode_bytes),
+    sure("base64_encode_tostring", 1, 1, encode),
+    sure("base64_encodestring", 1, 1, encode),
+    sure("base64_decode_tostring", 1, 1, decode),
+    sure("base64_decodestring", 1, 1, decode),
+    sure("base64_decode_toarray", 1, 1, decode_bytes),
+    sure("base64_encode_fromarray", 1, 1, encode_bytes),
     entry("hash", 1, 2, hash),
     entry("hash_xxhash64", 1, 2, hash),
-    entry("hash_sha256", 1, 1, sha256),
+    sure("hash_sha256", 1, 1, sha256),
 ];
 
 /// Padding is not insisted on: what stands in command lines is often cut.
@@ -28,37 +29,37 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true),
 );
 
-fn encode(args: &Args) -> Outcome {
-    Ok(rewrite("base64_encode_tostring", "", args.text(0), |text, out| LENIENT.encode_string(text, out)))
+fn encode(args: &Args) -> Value {
+    rewrite("base64_encode_tostring", "", args.text(0), |text, out| LENIENT.encode_string(text, out))
 }
 
 /// What is not UTF-8 becomes the empty text, as in the service.
-fn decode(args: &Args) -> Outcome {
-    Ok(map1::<Text, String>("base64_decode_tostring", "", TypeName::String, args.text(0), |text| {
+fn decode(args: &Args) -> Value {
+    map1::<Text, String>("base64_decode_tostring", "", TypeName::String, args.text(0), |text| {
         String::from_utf8(LENIENT.decode(text.trim()).ok()?).ok()
-    }))
+    })
 }
 
-fn decode_bytes(args: &Args) -> Outcome {
-    Ok(map1::<Text, Made>("base64_decode_toarray", "", TypeName::Dynamic, args.text(0), |text| {
+fn decode_bytes(args: &Args) -> Value {
+    map1::<Text, Made>("base64_decode_toarray", "", TypeName::Dynamic, args.text(0), |text| {
         Some(Made(json::array(LENIENT.decode(text.trim()).ok()?.iter().map(u8::to_string))))
-    }))
+    })
 }
 
-fn encode_bytes(args: &Args) -> Outcome {
-    Ok(map1::<Json, String>("base64_encode_fromarray", "", TypeName::String, args.json(0), |list| {
+fn encode_bytes(args: &Args) -> Value {
+    map1::<Json, String>("base64_encode_fromarray", "", TypeName::String, args.json(0), |list| {
         let bytes = json::elements(list)?.map(|item| item.parse::<u8>().ok()).collect::<Option<Vec<_>>>()?;
         Some(LENIENT.encode(bytes))
-    }))
+    })
 }
 
-fn sha256(args: &Args) -> Outcome {
-    Ok(rewrite("hash_sha256", "", args.text(0), |text, out| {
+fn sha256(args: &Args) -> Value {
+    rewrite("hash_sha256", "", args.text(0), |text, out| {
         for byte in Sha256::digest(text.as_bytes()) {
             // Writing to a string cannot fail.
             let _ = write!(out, "{byte:02x}");
         }
-    }))
+    })
 }
 
 fn hash(args: &Args) -> Outcome {

@@ -1,56 +1,54 @@
 //! Functions of numbers.
 
 use super::super::value::Value;
-use super::cells::{Bool, Long, Make, Real, map1, map2};
+use super::cells::{Bool, Long, Make, Nanos, Real, Span, map1, map2};
 use super::convert::{convert, to_real};
 use super::function::volatile_call;
-use super::{Args, Entry, Outcome, entry};
+use super::{Args, Entry, Outcome, entry, sure};
 use crate::kql::ast::TypeName;
 
 pub(super) const FUNCTIONS: &[Entry] = &[
-    entry("abs", 1, 1, abs),
-    entry("sign", 1, 1, |args| Ok(real("sign", args, |x| if x == 0.0 { 0.0 } else { x.signum() }))),
-    entry("ceiling", 1, 1, |args| Ok(real("ceiling", args, f64::ceil))),
-    entry("exp", 1, 1, |args| Ok(real("exp", args, f64::exp))),
-    entry("exp2", 1, 1, |args| Ok(real("exp2", args, f64::exp2))),
-    entry("exp10", 1, 1, |args| Ok(real("exp10", args, |x| 10_f64.powf(x)))),
-    entry("log", 1, 1, |args| Ok(real("log", args, f64::ln))),
-    entry("log2", 1, 1, |args| Ok(real("log2", args, f64::log2))),
-    entry("log10", 1, 1, |args| Ok(real("log10", args, f64::log10))),
-    entry("sqrt", 1, 1, |args| Ok(real("sqrt", args, f64::sqrt))),
-    entry("pow", 2, 2, |args| Ok(map2::<Real, Real, f64>("pow", "", TypeName::Real, (args.real(0), args.real(1)), |x, y| Some(x.powf(y))))),
+    sure("abs", 1, 1, abs),
+    sure("sign", 1, 1, |args| real("sign", args, |x| if x == 0.0 { 0.0 } else { x.signum() })),
+    sure("ceiling", 1, 1, |args| real("ceiling", args, f64::ceil)),
+    sure("exp", 1, 1, |args| real("exp", args, f64::exp)),
+    sure("exp2", 1, 1, |args| real("exp2", args, f64::exp2)),
+    sure("exp10", 1, 1, |args| real("exp10", args, |x| 10_f64.powf(x))),
+    sure("log", 1, 1, |args| real("log", args, f64::ln)),
+    sure("log2", 1, 1, |args| real("log2", args, f64::log2)),
+    sure("log10", 1, 1, |args| real("log10", args, f64::log10)),
+    sure("sqrt", 1, 1, |args| real("sqrt", args, f64::sqrt)),
+    sure("pow", 2, 2, |args| map2::<Real, Real, f64>("pow", "", TypeName::Real, (args.real(0), args.real(1)), |x, y| Some(x.powf(y)))),
     entry("round", 1, 2, round),
-    entry("isnan", 1, 1, |args| Ok(map1::<Real, bool>("isnan", "", TypeName::Bool, args.real(0), |x| Some(x.is_nan())))),
-    entry("isinf", 1, 1, |args| Ok(map1::<Real, bool>("isinf", "", TypeName::Bool, args.real(0), |x| Some(x.is_infinite())))),
-    entry("isfinite", 1, 1, |args| Ok(map1::<Real, bool>("isfinite", "", TypeName::Bool, args.real(0), |x| Some(x.is_finite())))),
-    entry("pi", 0, 0, |_| Ok(Value::real(std::f64::consts::PI))),
+    sure("isnan", 1, 1, |args| map1::<Real, bool>("isnan", "", TypeName::Bool, args.real(0), |x| Some(x.is_nan()))),
+    sure("isinf", 1, 1, |args| map1::<Real, bool>("isinf", "", TypeName::Bool, args.real(0), |x| Some(x.is_infinite()))),
+    sure("isfinite", 1, 1, |args| map1::<Real, bool>("isfinite", "", TypeName::Bool, args.real(0), |x| Some(x.is_finite()))),
+    sure("pi", 0, 0, |_| Value::real(std::f64::consts::PI)),
     entry("rand", 0, 1, random),
     entry("tohex", 1, 2, to_hex),
-    entry("binary_and", 2, 2, |args| Ok(bits("binary_and", args, |a, b| Some(a & b)))),
-    entry("binary_or", 2, 2, |args| Ok(bits("binary_or", args, |a, b| Some(a | b)))),
-    entry("binary_xor", 2, 2, |args| Ok(bits("binary_xor", args, |a, b| Some(a ^ b)))),
+    sure("binary_and", 2, 2, |args| bits("binary_and", args, |a, b| Some(a & b))),
+    sure("binary_or", 2, 2, |args| bits("binary_or", args, |a, b| Some(a | b))),
+    sure("binary_xor", 2, 2, |args| bits("binary_xor", args, |a, b| Some(a ^ b))),
     entry("binary_shift_left", 2, 2, |args| Ok(bits("binary_shift_left", args, |a, b| Some(a.wrapping_shl(shift(b)?))))),
     entry("binary_shift_right", 2, 2, |args| Ok(bits("binary_shift_right", args, |a, b| Some(a.wrapping_shr(shift(b)?))))),
-    entry("binary_not", 1, 1, |args| Ok(map1::<Long, i64>("binary_not", "", TypeName::Long, args.long(0), |a| Some(!a)))),
-    entry("bitset_count_ones", 1, 1, |args| {
-        Ok(map1::<Long, i64>("ones", "", TypeName::Long, args.long(0), |a| Some(i64::from(a.count_ones()))))
+    sure("binary_not", 1, 1, |args| map1::<Long, i64>("binary_not", "", TypeName::Long, args.long(0), |a| Some(!a))),
+    sure("bitset_count_ones", 1, 1, |args| {
+        map1::<Long, i64>("ones", "", TypeName::Long, args.long(0), |a| Some(i64::from(a.count_ones())))
     }),
-    entry("not", 1, 1, not),
-    entry("new_guid", 0, 0, |_| Ok(guids())),
+    sure("not", 1, 1, not),
+    sure("new_guid", 0, 0, |_| guids()),
 ];
 
 fn real(name: &'static str, args: &Args, body: fn(f64) -> f64) -> Value {
     map1::<Real, f64>(name, "", TypeName::Real, args.real(0), move |x| Some(body(x)))
 }
 
-fn abs(args: &Args) -> Outcome {
+fn abs(args: &Args) -> Value {
     let value = args.get(0);
     match value.kind {
-        TypeName::Int | TypeName::Long => Ok(map1::<Long, i64>("abs", "", TypeName::Long, args.long(0), i64::checked_abs)),
-        TypeName::Timespan => Ok(map1::<super::cells::Span, super::cells::Nanos>("abs", "span", TypeName::Timespan, value, |nanos| {
-            nanos.checked_abs().map(super::cells::Nanos)
-        })),
-        _ => Ok(map1::<Real, f64>("abs", "real", TypeName::Real, to_real(value), |x| Some(x.abs()))),
+        TypeName::Int | TypeName::Long => map1::<Long, i64>("abs", "", TypeName::Long, args.long(0), i64::checked_abs),
+        TypeName::Timespan => map1::<Span, Nanos>("abs", "span", TypeName::Timespan, value, |nanos| nanos.checked_abs().map(Nanos)),
+        _ => map1::<Real, f64>("abs", "real", TypeName::Real, to_real(value), |x| Some(x.abs())),
     }
 }
 
@@ -84,12 +82,12 @@ fn bits(name: &'static str, args: &Args, body: fn(i64, i64) -> Option<i64>) -> V
     map2::<Long, Long, i64>(name, "", TypeName::Long, (args.long(0), args.long(1)), body)
 }
 
-fn not(args: &Args) -> Outcome {
+fn not(args: &Args) -> Value {
     let value = convert(args.get(0), TypeName::Bool);
     if value.literal().is_some() {
-        return Ok(map1::<Bool, bool>("not", "", TypeName::Bool, value, |x| Some(!x)));
+        return map1::<Bool, bool>("not", "", TypeName::Bool, value, |x| Some(!x));
     }
-    Ok(Value::new(datafusion::logical_expr::Expr::Not(Box::new(value.expr)), TypeName::Bool))
+    Value::new(datafusion::logical_expr::Expr::Not(Box::new(value.expr)), TypeName::Bool)
 }
 
 fn guids() -> Value {

@@ -84,14 +84,34 @@ pub(crate) struct Entry {
     pub(crate) name: &'static str,
     pub(crate) min: usize,
     pub(crate) max: usize,
-    pub(crate) run: fn(&Args) -> Outcome,
+    run: Run,
+}
+
+enum Run {
+    /// Cannot fail once the number of arguments is right.
+    Sure(fn(&Args) -> Value),
+    /// Asks more of its arguments.
+    Checked(fn(&Args) -> Outcome),
+}
+
+impl Entry {
+    pub(crate) fn run(&self, args: &Args) -> Outcome {
+        match self.run {
+            Run::Sure(run) => Ok(run(args)),
+            Run::Checked(run) => run(args),
+        }
+    }
 }
 
 /// More arguments than any call has.
 pub(crate) const MANY: usize = 4_096;
 
-pub(crate) const fn entry(name: &'static str, min: usize, max: usize, run: fn(&Args) -> Outcome) -> Entry {
-    Entry { name, min, max, run }
+const fn entry(name: &'static str, min: usize, max: usize, run: fn(&Args) -> Outcome) -> Entry {
+    Entry { name, min, max, run: Run::Checked(run) }
+}
+
+const fn sure(name: &'static str, min: usize, max: usize, run: fn(&Args) -> Value) -> Entry {
+    Entry { name, min, max, run: Run::Sure(run) }
 }
 
 fn families() -> impl Iterator<Item = &'static Entry> {

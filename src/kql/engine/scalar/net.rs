@@ -4,33 +4,33 @@ use super::super::json;
 use super::super::value::Value;
 use super::arrays::constant_texts;
 use super::cells::{Long, Text, map1, map2};
-use super::{Args, Entry, MANY, Outcome, entry};
+use super::{Args, Entry, MANY, Outcome, entry, sure};
 use crate::kql::ast::TypeName;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 pub(super) const FUNCTIONS: &[Entry] = &[
-    entry("ipv4_is_private", 1, 1, is_private),
-    entry("ipv4_is_in_range", 2, 2, |args| Ok(in_range("ipv4_is_in_range", args, v4_in_range))),
-    entry("ipv6_is_in_range", 2, 2, |args| Ok(in_range("ipv6_is_in_range", args, v6_in_range))),
+    sure("ipv4_is_private", 1, 1, is_private),
+    sure("ipv4_is_in_range", 2, 2, |args| in_range("ipv4_is_in_range", args, v4_in_range)),
+    sure("ipv6_is_in_range", 2, 2, |args| in_range("ipv6_is_in_range", args, v6_in_range)),
     entry("ipv4_is_in_any_range", 2, MANY, |args| in_any("ipv4_is_in_any_range", args, v4_in_range)),
     entry("ipv6_is_in_any_range", 2, MANY, |args| in_any("ipv6_is_in_any_range", args, v6_in_range)),
     entry("ipv4_is_match", 2, 3, |args| compare(args, |order| order == 0)),
     entry("ipv6_is_match", 2, 3, v6_match),
     entry("ipv4_compare", 2, 3, compare_v4),
-    entry("parse_ipv4", 1, 1, |args| {
-        Ok(map1::<Text, i64>("parse_ipv4", "", TypeName::Long, args.text(0), |text| v4(text).map(|net| i64::from(net.address))))
+    sure("parse_ipv4", 1, 1, |args| {
+        map1::<Text, i64>("parse_ipv4", "", TypeName::Long, args.text(0), |text| v4(text).map(|net| i64::from(net.address)))
     }),
-    entry("parse_ipv4_mask", 2, 2, parse_mask),
-    entry("parse_ipv6", 1, 1, |args| {
-        Ok(map1::<Text, String>("parse_ipv6", "", TypeName::String, args.text(0), |text| v6(text).map(|net| full(net.0))))
+    sure("parse_ipv4_mask", 2, 2, parse_mask),
+    sure("parse_ipv6", 1, 1, |args| {
+        map1::<Text, String>("parse_ipv6", "", TypeName::String, args.text(0), |text| v6(text).map(|net| full(net.0)))
     }),
     entry("format_ipv4", 1, 2, format_v4),
-    entry("ipv4_netmask_suffix", 1, 1, |args| {
-        Ok(map1::<Text, i64>("suffix", "", TypeName::Long, args.text(0), |text| v4(text).map(|net| i64::from(net.bits))))
+    sure("ipv4_netmask_suffix", 1, 1, |args| {
+        map1::<Text, i64>("suffix", "", TypeName::Long, args.text(0), |text| v4(text).map(|net| i64::from(net.bits)))
     }),
-    entry("has_ipv4", 2, 2, has_v4),
-    entry("has_any_ipv4", 2, MANY, has_any_v4),
-    entry("geo_info_from_ip_address", 1, 1, |_| Ok(Value::null(TypeName::Dynamic))),
+    sure("has_ipv4", 2, 2, has_v4),
+    sure("has_any_ipv4", 2, MANY, has_any_v4),
+    sure("geo_info_from_ip_address", 1, 1, |_| Value::null(TypeName::Dynamic)),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,10 +78,10 @@ fn v6_in_range(text: &str, range: &str) -> Option<bool> {
     Some(ip & mask == net & mask)
 }
 
-fn is_private(args: &Args) -> Outcome {
-    Ok(map1::<Text, bool>("ipv4_is_private", "", TypeName::Bool, args.text(0), |text| {
+fn is_private(args: &Args) -> Value {
+    map1::<Text, bool>("ipv4_is_private", "", TypeName::Bool, args.text(0), |text| {
         v4(text).map(|net| Ipv4Addr::from(net.address).is_private())
-    }))
+    })
 }
 
 fn in_range(name: &'static str, args: &Args, body: fn(&str, &str) -> Option<bool>) -> Value {
@@ -132,10 +132,10 @@ fn v6_match(args: &Args) -> Outcome {
     }))
 }
 
-fn parse_mask(args: &Args) -> Outcome {
-    Ok(map2::<Text, Long, i64>("parse_ipv4_mask", "", TypeName::Long, (args.text(0), args.long(1)), |text, bits| {
+fn parse_mask(args: &Args) -> Value {
+    map2::<Text, Long, i64>("parse_ipv4_mask", "", TypeName::Long, (args.text(0), args.long(1)), |text, bits| {
         Some(i64::from(v4(text)?.address & mask(u32::try_from(bits).ok()?)))
-    }))
+    })
 }
 
 fn format_v4(args: &Args) -> Outcome {
@@ -156,16 +156,16 @@ fn holds(text: &str, ip: &str) -> bool {
         && text.match_indices(ip).any(|(at, _)| edge(text[..at].chars().next_back()) && edge(text[at + ip.len()..].chars().next()))
 }
 
-fn has_v4(args: &Args) -> Outcome {
-    Ok(map2::<Text, Text, bool>("has_ipv4", "", TypeName::Bool, (args.text(0), args.text(1)), |text, ip| Some(holds(text, ip))))
+fn has_v4(args: &Args) -> Value {
+    map2::<Text, Text, bool>("has_ipv4", "", TypeName::Bool, (args.text(0), args.text(1)), |text, ip| Some(holds(text, ip)))
 }
 
-fn has_any_v4(args: &Args) -> Outcome {
+fn has_any_v4(args: &Args) -> Value {
     let rest = super::arrays::pack(args.all().split_off(1));
-    Ok(super::arrays::test_list("has_any_ipv4", args.text(0), rest, |text, list| {
+    super::arrays::test_list("has_any_ipv4", args.text(0), rest, |text, list| {
         let one = |item: &str| holds(text, &json::text(item));
         list.iter().any(|item| json::elements(item).map_or_else(|| one(item), |mut items| items.any(one)))
-    }))
+    })
 }
 
 #[cfg(test)]

@@ -1,15 +1,16 @@
 //! Functions of file paths, versions and comma-separated text.
 
 use super::super::json;
+use super::super::value::Value;
 use super::cells::{Made, Text, map1};
-use super::{Args, Entry, Outcome, entry};
+use super::{Args, Entry, sure};
 use crate::kql::ast::TypeName;
 
 pub(super) const FUNCTIONS: &[Entry] =
-    &[entry("parse_path", 1, 1, parse_path), entry("parse_version", 1, 1, parse_version), entry("parse_csv", 1, 1, parse_csv)];
+    &[sure("parse_path", 1, 1, parse_path), sure("parse_version", 1, 1, parse_version), sure("parse_csv", 1, 1, parse_csv)];
 
-fn parse_path(args: &Args) -> Outcome {
-    Ok(map1::<Text, Made>("parse_path", "", TypeName::Dynamic, args.text(0), |text| Some(Made(path_bag(text)))))
+fn parse_path(args: &Args) -> Value {
+    map1::<Text, Made>("parse_path", "", TypeName::Dynamic, args.text(0), |text| Some(Made(path_bag(text))))
 }
 
 fn path_bag(path: &str) -> String {
@@ -40,10 +41,8 @@ fn alternate_stream(path: &str) -> (&str, &str) {
     }
 }
 
-fn parse_version(args: &Args) -> Outcome {
-    Ok(map1::<Text, Made>("parse_version", "", TypeName::Decimal, args.text(0), |text| {
-        version(text).map(|number| Made(number.to_string()))
-    }))
+fn parse_version(args: &Args) -> Value {
+    map1::<Text, Made>("parse_version", "", TypeName::Decimal, args.text(0), |text| version(text).map(|number| Made(number.to_string())))
 }
 
 /// Up to four numbers of at most eight digits, each weighing 10^8 of the next.
@@ -55,11 +54,11 @@ fn version(text: &str) -> Option<u128> {
     Some((0..4).fold(0, |sum: u128, at| sum * 100_000_000 + u128::from(parts.get(at).copied().unwrap_or(0))))
 }
 
-fn parse_csv(args: &Args) -> Outcome {
-    Ok(map1::<Text, Made>("parse_csv", "", TypeName::Dynamic, args.text(0), |text| {
+fn parse_csv(args: &Args) -> Value {
+    map1::<Text, Made>("parse_csv", "", TypeName::Dynamic, args.text(0), |text| {
         let first = records(text, ',').into_iter().next().unwrap_or_default();
         Some(Made(json::array(first.iter().map(|field| json::quoted(field)))))
-    }))
+    })
 }
 
 /// Reads delimited text: quotes doubled inside quotes, records end at line ends.

@@ -4,7 +4,7 @@ use super::super::value::Value;
 use super::super::{json, numbers};
 use super::cells::{Made, Text, map1, rewrite};
 use super::convert::convert;
-use super::{Args, Entry, Outcome, entry};
+use super::{Args, Entry, Outcome, entry, sure};
 use crate::kql::ast::TypeName;
 use regex::{Captures, Regex};
 
@@ -19,7 +19,7 @@ pub(super) const FUNCTIONS: &[Entry] = &[
     entry("trim_end", 2, 2, |args| trim(args, false, true)),
     entry("countof", 2, 3, count_of),
     entry("indexof_regex", 2, 2, index_of),
-    entry("regex_quote", 1, 1, |args| Ok(rewrite("regex_quote", "", args.text(0), |text, out| out.push_str(&regex::escape(text))))),
+    sure("regex_quote", 1, 1, |args| rewrite("regex_quote", "", args.text(0), |text, out| out.push_str(&regex::escape(text)))),
 ];
 
 /// Compiles a pattern.
@@ -124,7 +124,7 @@ fn replace(value: Value, pattern: &str, rewritten: &str) -> Outcome {
     let regex = compile(pattern)?;
     let template = template(rewritten);
     Ok(rewrite("replace_regex", format!("{pattern}\0{rewritten}"), value, move |text, out| {
-        out.push_str(&regex.replace_all(text, &template))
+        out.push_str(&regex.replace_all(text, &template));
     }))
 }
 
@@ -136,7 +136,7 @@ fn template(rewritten: &str) -> String {
         match c {
             '$' => out.push_str("$$"),
             '\\' => match chars.next() {
-                Some(digit) if digit.is_ascii_digit() => out.push_str(&format!("${{{digit}}}")),
+                Some(digit) if digit.is_ascii_digit() => out.extend(["${", digit.encode_utf8(&mut [0; 4]), "}"]),
                 Some(other) => out.push(other),
                 None => out.push('\\'),
             },

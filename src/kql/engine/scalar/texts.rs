@@ -6,62 +6,62 @@ use super::super::{json, numbers};
 use super::cells::{Json, Long, Made, Text, map1, map2, map3, rewrite, test, texts};
 use super::convert::{convert, to_text};
 use super::function::call;
-use super::{Args, Entry, MANY, Outcome, entry};
+use super::{Args, Entry, MANY, Outcome, entry, sure};
 use crate::kql::ast::TypeName;
 use datafusion::arrow::array::{Array, StringBuilder};
 use std::sync::Arc;
 
 pub(super) const FUNCTIONS: &[Entry] = &[
-    entry("tolower", 1, 1, lower),
-    entry("toupper", 1, 1, upper),
-    entry("strlen", 1, 1, length),
-    entry("string_size", 1, 1, size),
-    entry("strcat", 1, MANY, |args| Ok(concat(args.all(), ""))),
+    sure("tolower", 1, 1, lower),
+    sure("toupper", 1, 1, upper),
+    sure("strlen", 1, 1, length),
+    sure("string_size", 1, 1, size),
+    sure("strcat", 1, MANY, |args| concat(args.all(), "")),
     entry("strcat_delim", 2, MANY, concat_delimited),
     entry("strcat_array", 2, 2, concat_array),
     entry("array_strcat", 2, 2, concat_array),
     entry("strrep", 2, 3, repeat),
-    entry("strcmp", 2, 2, compare),
-    entry("substring", 2, 3, substring),
+    sure("strcmp", 2, 2, compare),
+    sure("substring", 2, 3, substring),
     entry("indexof", 2, 5, index_of),
-    entry("split", 2, 3, split),
-    entry("replace_string", 3, 3, replace),
-    entry("replace_strings", 3, 3, replace_many),
-    entry("reverse", 1, 1, reverse),
+    sure("split", 2, 3, split),
+    sure("replace_string", 3, 3, replace),
+    sure("replace_strings", 3, 3, replace_many),
+    sure("reverse", 1, 1, reverse),
     entry("translate", 3, 3, translate),
-    entry("isempty", 1, 1, |args| Ok(is_empty(&args.get(0), false))),
-    entry("isnotempty", 1, 1, |args| Ok(is_empty(&args.get(0), true))),
-    entry("notempty", 1, 1, |args| Ok(is_empty(&args.get(0), true))),
-    entry("isascii", 1, 1, |args| Ok(test("isascii", "", args.text(0), str::is_ascii))),
-    entry("isutf8", 1, 1, |args| Ok(test("isutf8", "", args.text(0), |_| true))),
-    entry("unicode_codepoints_from_string", 1, 1, code_points),
-    entry("to_utf8", 1, 1, code_points),
-    entry("unicode_codepoints_to_string", 1, MANY, from_code_points),
-    entry("make_string", 1, MANY, from_code_points),
-    entry("has_any_index", 2, 2, has_any_index),
+    sure("isempty", 1, 1, |args| is_empty(&args.get(0), false)),
+    sure("isnotempty", 1, 1, |args| is_empty(&args.get(0), true)),
+    sure("notempty", 1, 1, |args| is_empty(&args.get(0), true)),
+    sure("isascii", 1, 1, |args| test("isascii", "", args.text(0), str::is_ascii)),
+    sure("isutf8", 1, 1, |args| test("isutf8", "", args.text(0), |_| true)),
+    sure("unicode_codepoints_from_string", 1, 1, code_points),
+    sure("to_utf8", 1, 1, code_points),
+    sure("unicode_codepoints_to_string", 1, MANY, from_code_points),
+    sure("make_string", 1, MANY, from_code_points),
+    sure("has_any_index", 2, 2, has_any_index),
 ];
 
-fn lower(args: &Args) -> Outcome {
-    Ok(rewrite("tolower", "", args.text(0), |text, out| {
+fn lower(args: &Args) -> Value {
+    rewrite("tolower", "", args.text(0), |text, out| {
         if text.is_ascii() {
             out.push_str(text);
             out.make_ascii_lowercase();
         } else {
             out.push_str(&text.to_lowercase());
         }
-    }))
+    })
 }
 
-fn upper(args: &Args) -> Outcome {
-    Ok(rewrite("toupper", "", args.text(0), |text, out| out.push_str(&text.to_uppercase())))
+fn upper(args: &Args) -> Value {
+    rewrite("toupper", "", args.text(0), |text, out| out.push_str(&text.to_uppercase()))
 }
 
-fn length(args: &Args) -> Outcome {
-    Ok(map1::<Text, i64>("strlen", "", TypeName::Long, args.text(0), |text| Some(numbers::count(text.chars().count()))))
+fn length(args: &Args) -> Value {
+    map1::<Text, i64>("strlen", "", TypeName::Long, args.text(0), |text| Some(numbers::count(text.chars().count())))
 }
 
-fn size(args: &Args) -> Outcome {
-    Ok(map1::<Text, i64>("string_size", "", TypeName::Long, args.text(0), |text| Some(numbers::count(text.len()))))
+fn size(args: &Args) -> Value {
+    map1::<Text, i64>("string_size", "", TypeName::Long, args.text(0), |text| Some(numbers::count(text.len())))
 }
 
 /// Joins texts, a constant delimiter between them.
@@ -110,21 +110,21 @@ fn repeat(args: &Args) -> Outcome {
     Ok(rewrite("strrep", key, args.text(0), move |text, out| out.push_str(&vec![text; times].join(&delimiter))))
 }
 
-fn compare(args: &Args) -> Outcome {
-    Ok(map2::<Text, Text, i64>("strcmp", "", TypeName::Long, (args.text(0), args.text(1)), |a, b| {
+fn compare(args: &Args) -> Value {
+    map2::<Text, Text, i64>("strcmp", "", TypeName::Long, (args.text(0), args.text(1)), |a, b| {
         Some(match a.cmp(b) {
             std::cmp::Ordering::Less => -1,
             std::cmp::Ordering::Equal => 0,
             std::cmp::Ordering::Greater => 1,
         })
-    }))
+    })
 }
 
-fn substring(args: &Args) -> Outcome {
+fn substring(args: &Args) -> Value {
     let length = if args.len() > 2 { args.long(2) } else { Value::long(i64::MAX) };
-    Ok(map3::<Text, Long, Long, String>("substring", "", TypeName::String, (args.text(0), args.long(1), length), |text, start, length| {
+    map3::<Text, Long, Long, String>("substring", "", TypeName::String, (args.text(0), args.long(1), length), |text, start, length| {
         Some(slice(text, start, length).to_owned())
-    }))
+    })
 }
 
 /// Characters from `start` (negative ones count from the end), at most `length`.
@@ -160,13 +160,13 @@ fn position(text: &str, sought: &str, start: i64, length: i64, occurrence: i64) 
     Some(numbers::count(text[..skipped + at].chars().count()))
 }
 
-fn split(args: &Args) -> Outcome {
-    let Some(wanted) = args.given(2) else { return Ok(split_all(args)) };
+fn split(args: &Args) -> Value {
+    let Some(wanted) = args.given(2) else { return split_all(args) };
     let index = convert(wanted, TypeName::Long);
-    Ok(map3::<Text, Text, Long, Made>("split", "", TypeName::Dynamic, (args.text(0), args.text(1), index), |text, delimiter, index| {
+    map3::<Text, Text, Long, Made>("split", "", TypeName::Dynamic, (args.text(0), args.text(1), index), |text, delimiter, index| {
         let part = usize::try_from(index).ok().and_then(|index| pieces(text, delimiter).nth(index));
         Some(Made(json::array(part.map(json::quoted))))
-    }))
+    })
 }
 
 fn split_all(args: &Args) -> Value {
@@ -179,19 +179,19 @@ fn pieces<'a>(text: &'a str, delimiter: &'a str) -> Box<dyn Iterator<Item = &'a 
     if delimiter.is_empty() { Box::new(std::iter::once(text)) } else { Box::new(text.split(delimiter)) }
 }
 
-fn replace(args: &Args) -> Outcome {
-    Ok(map3::<Text, Text, Text, String>(
+fn replace(args: &Args) -> Value {
+    map3::<Text, Text, Text, String>(
         "replace_string",
         "",
         TypeName::String,
         (args.text(0), args.text(1), args.text(2)),
         |text, from, to| Some(if from.is_empty() { text.to_owned() } else { text.replace(from, to) }),
-    ))
+    )
 }
 
-fn replace_many(args: &Args) -> Outcome {
+fn replace_many(args: &Args) -> Value {
     let list = |json: &str| json::elements(json).map(|items| items.map(|item| json::text(item).into_owned()).collect::<Vec<_>>());
-    Ok(map3::<Text, Json, Json, String>(
+    map3::<Text, Json, Json, String>(
         "replace_strings",
         "",
         TypeName::String,
@@ -200,11 +200,11 @@ fn replace_many(args: &Args) -> Outcome {
             let (from, to) = (list(from)?, list(to)?);
             Some(from.iter().zip(&to).fold(text.to_owned(), |text, (from, to)| text.replace(from.as_str(), to)))
         },
-    ))
+    )
 }
 
-fn reverse(args: &Args) -> Outcome {
-    Ok(rewrite("reverse", "", args.text(0), |text, out| out.extend(text.chars().rev())))
+fn reverse(args: &Args) -> Value {
+    rewrite("reverse", "", args.text(0), |text, out| out.extend(text.chars().rev()))
 }
 
 fn translate(args: &Args) -> Outcome {
@@ -228,25 +228,25 @@ pub(crate) fn is_empty(value: &Value, negated: bool) -> Value {
     Value::new(if negated { expr.is_not_null() } else { expr.is_null() }, TypeName::Bool)
 }
 
-fn code_points(args: &Args) -> Outcome {
-    Ok(map1::<Text, Made>("unicode_codepoints_from_string", "", TypeName::Dynamic, args.text(0), |text| {
+fn code_points(args: &Args) -> Value {
+    map1::<Text, Made>("unicode_codepoints_from_string", "", TypeName::Dynamic, args.text(0), |text| {
         Some(Made(json::array(text.chars().map(|c| u32::from(c).to_string()))))
-    }))
+    })
 }
 
-fn from_code_points(args: &Args) -> Outcome {
+fn from_code_points(args: &Args) -> Value {
     let parts = args.all().into_iter().map(|value| {
         map1::<Json, String>("unicode_codepoints_to_string", "", TypeName::String, super::convert::as_json(value), |json| {
             let one = |item: &str| numbers::parse_long(item).and_then(|code| char::from_u32(u32::try_from(code).ok()?));
             Some(json::elements(json).map_or_else(|| one(json).into_iter().collect(), |items| items.filter_map(one).collect()))
         })
     });
-    Ok(concat(parts.collect(), ""))
+    concat(parts.collect(), "")
 }
 
-fn has_any_index(args: &Args) -> Outcome {
-    Ok(map2::<Text, Json, i64>("has_any_index", "", TypeName::Long, (args.text(0), args.json(1)), |text, list| {
+fn has_any_index(args: &Args) -> Value {
+    map2::<Text, Json, i64>("has_any_index", "", TypeName::Long, (args.text(0), args.json(1)), |text, list| {
         let found = json::elements(list)?.position(|item| Needles::new([json::text(item).as_ref()]).any(text));
         Some(found.map_or(-1, numbers::count))
-    }))
+    })
 }

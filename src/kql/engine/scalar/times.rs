@@ -5,7 +5,7 @@ use super::super::numbers;
 use super::super::value::Value;
 use super::cells::{Instant, Long, Nanos, Real, Span, Text, Time, map1, map2};
 use super::convert::convert;
-use super::{Args, Entry, Outcome, entry};
+use super::{Args, Entry, Outcome, entry, sure};
 use crate::kql::ast::TypeName;
 
 pub(super) const FUNCTIONS: &[Entry] = &[
@@ -17,29 +17,29 @@ pub(super) const FUNCTIONS: &[Entry] = &[
     entry("endofweek", 1, 2, |args| edge(args, Part::Week, true)),
     entry("endofmonth", 1, 2, |args| edge(args, Part::Month, true)),
     entry("endofyear", 1, 2, |args| edge(args, Part::Year, true)),
-    entry("dayofweek", 1, 1, day_of_week),
-    entry("dayofmonth", 1, 1, |args| Ok(number("dayofmonth", args.time(0), |nanos| i32::from(clock::moment(nanos).date.day())))),
-    entry("dayofyear", 1, 1, |args| Ok(number("dayofyear", args.time(0), |nanos| i32::from(clock::moment(nanos).date.day_of_year())))),
-    entry("monthofyear", 1, 1, |args| Ok(number("monthofyear", args.time(0), month))),
-    entry("getmonth", 1, 1, |args| Ok(number("monthofyear", args.time(0), month))),
-    entry("getyear", 1, 1, |args| Ok(number("getyear", args.time(0), |nanos| i32::from(clock::moment(nanos).date.year())))),
-    entry("hourofday", 1, 1, |args| Ok(number("hourofday", args.time(0), |nanos| unit(nanos, HOUR, 24)))),
-    entry("week_of_year", 1, 1, |args| Ok(number("week_of_year", args.time(0), week))),
-    entry("weekofyear", 1, 1, |args| Ok(number("week_of_year", args.time(0), week))),
+    sure("dayofweek", 1, 1, day_of_week),
+    sure("dayofmonth", 1, 1, |args| number("dayofmonth", args.time(0), |nanos| i32::from(clock::moment(nanos).date.day()))),
+    sure("dayofyear", 1, 1, |args| number("dayofyear", args.time(0), |nanos| i32::from(clock::moment(nanos).date.day_of_year()))),
+    sure("monthofyear", 1, 1, |args| number("monthofyear", args.time(0), month)),
+    sure("getmonth", 1, 1, |args| number("monthofyear", args.time(0), month)),
+    sure("getyear", 1, 1, |args| number("getyear", args.time(0), |nanos| i32::from(clock::moment(nanos).date.year()))),
+    sure("hourofday", 1, 1, |args| number("hourofday", args.time(0), |nanos| unit(nanos, HOUR, 24))),
+    sure("week_of_year", 1, 1, |args| number("week_of_year", args.time(0), week)),
+    sure("weekofyear", 1, 1, |args| number("week_of_year", args.time(0), week)),
     entry("datetime_part", 2, 2, part_of),
     entry("datepart", 2, 2, part_of),
     entry("datetime_diff", 3, 3, difference),
     entry("datetime_add", 3, 3, add),
-    entry("unixtime_seconds_todatetime", 1, 1, |args| unix(args, SECOND)),
-    entry("unixtime_milliseconds_todatetime", 1, 1, |args| unix(args, 1_000_000)),
-    entry("unixtime_microseconds_todatetime", 1, 1, |args| unix(args, 1_000)),
-    entry("unixtime_nanoseconds_todatetime", 1, 1, |args| unix(args, 1)),
-    entry("make_datetime", 1, 6, make_datetime),
-    entry("make_timespan", 1, 4, make_timespan),
+    sure("unixtime_seconds_todatetime", 1, 1, |args| unix(args, SECOND)),
+    sure("unixtime_milliseconds_todatetime", 1, 1, |args| unix(args, 1_000_000)),
+    sure("unixtime_microseconds_todatetime", 1, 1, |args| unix(args, 1_000)),
+    sure("unixtime_nanoseconds_todatetime", 1, 1, |args| unix(args, 1)),
+    sure("make_datetime", 1, 6, make_datetime),
+    sure("make_timespan", 1, 4, make_timespan),
     entry("format_datetime", 2, 2, format_datetime),
     entry("format_timespan", 2, 2, format_timespan),
-    entry("datetime_utc_to_local", 2, 2, |args| Ok(zoned("datetime_utc_to_local", args, to_local))),
-    entry("datetime_local_to_utc", 2, 2, |args| Ok(zoned("datetime_local_to_utc", args, to_utc))),
+    sure("datetime_utc_to_local", 2, 2, |args| zoned("datetime_utc_to_local", args, to_local)),
+    sure("datetime_local_to_utc", 2, 2, |args| zoned("datetime_local_to_utc", args, to_utc)),
 ];
 
 fn edge(args: &Args, part: Part, end: bool) -> Outcome {
@@ -68,10 +68,10 @@ fn unit(nanos: i64, length: i64, modulus: i64) -> i32 {
     i32::try_from(nanos.div_euclid(length).rem_euclid(modulus)).unwrap_or(0)
 }
 
-fn day_of_week(args: &Args) -> Outcome {
-    Ok(map1::<Time, Nanos>("dayofweek", "", TypeName::Timespan, args.time(0), |nanos| {
+fn day_of_week(args: &Args) -> Value {
+    map1::<Time, Nanos>("dayofweek", "", TypeName::Timespan, args.time(0), |nanos| {
         Some(Nanos((nanos.div_euclid(DAY) + 4).rem_euclid(7) * DAY))
-    }))
+    })
 }
 
 fn part_of(args: &Args) -> Outcome {
@@ -115,22 +115,20 @@ fn add(args: &Args) -> Outcome {
     }))
 }
 
-fn unix(args: &Args, length: i64) -> Outcome {
+fn unix(args: &Args, length: i64) -> Value {
     const NAME: &str = "unixtime_todatetime";
     let value = args.get(0);
     if value.kind == TypeName::Real {
-        return Ok(map1::<Real, Instant>(NAME, format!("real {length}"), TypeName::Datetime, value, move |number| {
+        return map1::<Real, Instant>(NAME, format!("real {length}"), TypeName::Datetime, value, move |number| {
             numbers::to_i64(number * numbers::to_f64(length)).map(Instant)
-        }));
+        });
     }
-    Ok(map1::<Long, Instant>(NAME, length.to_string(), TypeName::Datetime, args.long(0), move |number| {
-        number.checked_mul(length).map(Instant)
-    }))
+    map1::<Long, Instant>(NAME, length.to_string(), TypeName::Datetime, args.long(0), move |number| number.checked_mul(length).map(Instant))
 }
 
-fn make_datetime(args: &Args) -> Outcome {
+fn make_datetime(args: &Args) -> Value {
     if args.len() == 1 {
-        return Ok(convert(args.get(0), TypeName::Datetime));
+        return convert(args.get(0), TypeName::Datetime);
     }
     let text =
         |index: usize, width: usize| padded(if index < args.len() { args.long(index) } else { Value::long(i64::from(index < 3)) }, width);
@@ -148,18 +146,18 @@ fn make_datetime(args: &Args) -> Outcome {
     let clock = super::texts::concat(parts, "");
     let start = convert(clock, TypeName::Datetime);
     let seconds = if args.len() > 5 { args.real(5) } else { Value::real(0.0) };
-    Ok(map2::<Time, Real, Instant>("make_datetime", "", TypeName::Datetime, (start, seconds), |nanos, seconds| {
+    map2::<Time, Real, Instant>("make_datetime", "", TypeName::Datetime, (start, seconds), |nanos, seconds| {
         nanos.checked_add(numbers::to_i64(seconds * numbers::to_f64(SECOND))?).map(Instant)
-    }))
+    })
 }
 
 fn padded(value: Value, width: usize) -> Value {
     map1::<Long, String>("padded", width.to_string(), TypeName::String, value, move |number| Some(format!("{number:0width$}")))
 }
 
-fn make_timespan(args: &Args) -> Outcome {
+fn make_timespan(args: &Args) -> Value {
     if args.len() == 1 {
-        return Ok(convert(args.get(0), TypeName::Timespan));
+        return convert(args.get(0), TypeName::Timespan);
     }
     let lengths: &[i64] = match args.len() {
         2 => &[HOUR, MINUTE],
@@ -167,11 +165,11 @@ fn make_timespan(args: &Args) -> Outcome {
         _ => &[DAY, HOUR, MINUTE, SECOND],
     };
     let zero = Value::timespan(0);
-    Ok(lengths.iter().enumerate().fold(zero, |sum, (index, &length)| {
+    lengths.iter().enumerate().fold(zero, |sum, (index, &length)| {
         map2::<Span, Real, Nanos>("make_timespan", length.to_string(), TypeName::Timespan, (sum, args.real(index)), move |sum, number| {
             sum.checked_add(numbers::to_i64(number * numbers::to_f64(length))?).map(Nanos)
         })
-    }))
+    })
 }
 
 fn format_datetime(args: &Args) -> Outcome {
@@ -215,9 +213,8 @@ fn piece(nanos: i64, letter: char, run: usize, calendar: bool) -> Option<String>
         'M' if calendar => i64::from(date.month()),
         'd' if calendar => i64::from(date.day()),
         'd' => nanos.div_euclid(DAY),
-        'H' => clock(HOUR, 24),
         'h' if calendar => (clock(HOUR, 24) + 11) % 12 + 1,
-        'h' => clock(HOUR, 24),
+        'h' | 'H' => clock(HOUR, 24),
         'm' => clock(MINUTE, 60),
         's' => clock(SECOND, 60),
         't' if calendar => return Some(if clock(HOUR, 24) < 12 { "AM" } else { "PM" }.to_owned()),

@@ -1,21 +1,23 @@
 //! Functions of URLs: taken apart by hand, because what attackers write is often no valid URL.
 
 use super::super::json;
+use super::super::value::Value;
 use super::cells::{Made, Text, map1, rewrite};
-use super::{Args, Entry, Outcome, entry};
+use super::{Args, Entry, sure};
 use crate::kql::ast::TypeName;
+use std::fmt::Write as _;
 
 pub(super) const FUNCTIONS: &[Entry] = &[
-    entry("parse_url", 1, 1, parse),
-    entry("parseurl", 1, 1, parse),
-    entry("parse_urlquery", 1, 1, parse_query),
-    entry("url_encode", 1, 1, |args| Ok(rewrite("url_encode", "", args.text(0), |text, out| encode(text, false, out)))),
-    entry("url_encode_component", 1, 1, |args| Ok(rewrite("url_encode_component", "", args.text(0), |text, out| encode(text, true, out)))),
-    entry("url_decode", 1, 1, |args| Ok(rewrite("url_decode", "", args.text(0), |text, out| out.push_str(&decode(text))))),
+    sure("parse_url", 1, 1, parse),
+    sure("parseurl", 1, 1, parse),
+    sure("parse_urlquery", 1, 1, parse_query),
+    sure("url_encode", 1, 1, |args| rewrite("url_encode", "", args.text(0), |text, out| encode(text, false, out))),
+    sure("url_encode_component", 1, 1, |args| rewrite("url_encode_component", "", args.text(0), |text, out| encode(text, true, out))),
+    sure("url_decode", 1, 1, |args| rewrite("url_decode", "", args.text(0), |text, out| out.push_str(&decode(text)))),
 ];
 
-fn parse(args: &Args) -> Outcome {
-    Ok(map1::<Text, Made>("parse_url", "", TypeName::Dynamic, args.text(0), |text| Some(Made(url_bag(text)))))
+fn parse(args: &Args) -> Value {
+    map1::<Text, Made>("parse_url", "", TypeName::Dynamic, args.text(0), |text| Some(Made(url_bag(text))))
 }
 
 fn url_bag(url: &str) -> String {
@@ -48,10 +50,10 @@ fn query_bag(query: &str) -> String {
     json::bag(pairs.map(|(key, value)| (decode(key), json::quoted(&decode(value)))))
 }
 
-fn parse_query(args: &Args) -> Outcome {
-    Ok(map1::<Text, Made>("parse_urlquery", "", TypeName::Dynamic, args.text(0), |text| {
+fn parse_query(args: &Args) -> Value {
+    map1::<Text, Made>("parse_urlquery", "", TypeName::Dynamic, args.text(0), |text| {
         Some(Made(json::bag([("Query Parameters", query_bag(text.trim_start_matches('?')))])))
-    }))
+    })
 }
 
 fn encode(text: &str, component: bool, out: &mut String) {
@@ -60,7 +62,8 @@ fn encode(text: &str, component: bool, out: &mut String) {
         if byte.is_ascii_alphanumeric() || kept.contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            // Writing to a string cannot fail.
+            let _ = write!(out, "%{byte:02X}");
         }
     }
 }
@@ -71,15 +74,12 @@ fn decode(text: &str) -> String {
     while let Some((&byte, after)) = rest.split_first() {
         let hex =
             (byte == b'%').then(|| after.get(..2).and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok())).flatten();
-        match hex {
-            Some(value) => {
-                bytes.push(value);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(if byte == b'+' { b' ' } else { byte });
-                rest = after;
-            }
+        if let Some(value) = hex {
+            bytes.push(value);
+            rest = &after[2..];
+        } else {
+            bytes.push(if byte == b'+' { b' ' } else { byte });
+            rest = after;
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
