@@ -298,6 +298,7 @@ impl Desk<'_> {
             request_ids: answer.request_id.iter().cloned().collect(),
             cut,
             replaces: if whole { std::mem::take(&mut state.superseded) } else { Vec::new() },
+            ..Facts::default()
         };
         let (request_ids, schema) = (facts.request_ids.clone(), facts.schema.clone());
         let file = self.commit(draft, facts).await?;
