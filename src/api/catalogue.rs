@@ -220,6 +220,11 @@ impl Source {
         format!("{}/{}", self.api, self.name)
     }
 
+    /// Returns the name as it is told: the bare one for Graph's, which that means, else the full one.
+    pub fn display_name(&self) -> String {
+        if self.api == Api::Graph { self.name.clone() } else { self.full_name() }
+    }
+
     /// Says whether a token with these roles may read it. A source that names no permission is left to the API.
     pub fn is_open_to(&self, roles: &[String]) -> bool {
         self.permission.is_empty() || roles.iter().any(|role| *role == self.permission || self.accepted.contains(role))

@@ -16,6 +16,7 @@ use std::time::Duration;
 use url::Url;
 
 /// Asks one tenant's API for pages, on one job's budget.
+#[derive(Clone)]
 pub struct Client<'a> {
     /// The transport.
     pub transport: &'a Transport,
@@ -35,6 +36,8 @@ pub struct Client<'a> {
     pub deadline: Duration,
     /// A `Prefer` header.
     pub prefer: Option<String>,
+    /// After so many failures of a gateway in a row a call ends; none: it is tried again as other faults are.
+    pub gateway_tries: Option<u32>,
 }
 
 /// Takes the objects of a page.
@@ -75,6 +78,12 @@ const SHAPE: Shape = Shape {
 };
 
 impl Client<'_> {
+    /// Returns the same on another lane.
+    #[must_use]
+    pub fn on_lane(&self, lane: &str) -> Self {
+        Self { lane: lane.to_owned(), ..self.clone() }
+    }
+
     /// Returns the URL of a path, and query, below the API's root.
     ///
     /// # Errors
@@ -143,7 +152,7 @@ impl Client<'_> {
     /// A GET with the bearer, which keeps to the root's origin.
     pub(super) fn call(&self, doing: &str, url: &Url) -> Call {
         let call = Call::get(doing, self.root.clone(), &self.lane).bearer(&self.scope).at(url.clone());
-        let call = Call { deadline: self.deadline, ..call };
+        let call = Call { deadline: self.deadline, gateway_tries: self.gateway_tries, ..call };
         match &self.prefer {
             Some(prefer) => call.prefer(prefer),
             None => call,

@@ -11,6 +11,7 @@ pub mod pack;
 mod part;
 mod pick_up;
 mod plan;
+pub mod pull;
 mod reconcile;
 pub mod report;
 mod schedule;

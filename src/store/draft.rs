@@ -59,6 +59,13 @@ pub struct Mark {
     bytes: u64,
 }
 
+impl Mark {
+    /// Returns the rows up to here.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+}
+
 impl Draft {
     /// Begins a file that is to stand at `place` of the case in `dir`.
     pub(super) fn create(dir: &Path, place: Place) -> Result<Self> {
@@ -138,6 +145,18 @@ impl Draft {
         (self.rows, self.bytes, self.unsynced) = (0, 0, 0);
         let emptied = self.file.set_len(0).and_then(|()| self.file.seek(SeekFrom::Start(0)));
         emptied.map(drop).map_err(|error| disk::failed("emptying", &self.temp, error))
+    }
+
+    /// Has it stand elsewhere in the same folder.
+    ///
+    /// # Errors
+    /// [`Kind::Failed`] where the place is in another folder.
+    pub fn stand_at(&mut self, place: Place) -> Result<()> {
+        if !self.place.is_beside(&place) {
+            return Err(Error::new(Kind::Failed, format!("`{}` is not beside `{}`", place.path(), self.place.path())));
+        }
+        self.place = place;
+        Ok(())
     }
 
     /// Notes how far the file has come, to go back to.

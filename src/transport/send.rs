@@ -138,6 +138,18 @@ impl Transport {
         }
     }
 
+    /// Waits until the process is to end, or so long.
+    ///
+    /// # Errors
+    /// [`Kind::Interrupted`].
+    pub async fn rest(&self, doing: &str, length: Duration) -> Result<()> {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => Err(Error::new(Kind::Interrupted, format!("{doing}: interrupted"))),
+            () = tokio::time::sleep(length) => Ok(()),
+        }
+    }
+
     async fn pause(&self, call: &Call, budget: &Budget, length: Duration, reason: String) -> Result<()> {
         self.tell(call, length, &reason);
         let _waiting = budget.waiting(false);
