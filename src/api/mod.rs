@@ -9,5 +9,6 @@ pub mod export;
 pub mod glance;
 pub mod hunting;
 pub mod pages;
+pub mod raw;
 pub mod refusal;
 pub mod rows;

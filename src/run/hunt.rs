@@ -51,7 +51,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    fn read(context: &Context, args: &HuntArgs) -> Result<Self> {
+    pub(super) fn read(context: &Context, args: &HuntArgs) -> Result<Self> {
         let mode = match &args.slice {
             Slice::Auto => SliceMode::Auto,
             Slice::Off => SliceMode::Off,
@@ -118,7 +118,7 @@ fn said(job: &Job, failure: &report::Failure) -> Error {
     failure.hints.iter().fold(error, Error::hint)
 }
 
-async fn collect(context: &Context, args: &HuntArgs, plan: &Plan) -> Result<Vec<Job>> {
+pub(super) async fn collect(context: &Context, args: &HuntArgs, plan: &Plan) -> Result<Vec<Job>> {
     let settings = context.settings()?;
     let tenants: usize = settings.profiles.iter().map(|profile| profile.tenants.len()).sum();
     if args.output.is_some() && tenants > 1 {

@@ -4,16 +4,22 @@ mod allowed;
 mod case;
 mod check;
 mod context;
+mod closing;
+mod collect;
 mod explain;
+mod get;
 mod hunt;
 mod init;
 #[cfg(feature = "lab")]
 mod lab;
 mod names;
 mod pack;
+mod lanes;
+mod list;
 mod parameters;
 mod passwords;
 mod proof;
+mod pull;
 mod queries;
 mod shell;
 mod signals;
@@ -76,6 +82,9 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
 async fn dispatch(context: &Context, command: Command) -> Result<u8> {
     match command {
         Command::Hunt(args) => hunt::run(context, &args).await,
+        Command::Pull(args) => pull::run(context, &args).await,
+        Command::Collect(args) => Box::pin(collect::run(context, &args)).await,
+        Command::Get(args) => get::run(context, &args).await,
         Command::Token(args) => token::run(context, &args).await,
         Command::Check(args) => check::run(context, &args).await,
         Command::Case(args) => case::run(context, args.action),

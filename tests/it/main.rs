@@ -27,6 +27,9 @@ mod lab;
 mod layers;
 mod loopback;
 mod oauth_oracle;
+#[cfg(feature = "lab")]
+mod pull;
+mod pull_samples;
 mod packs;
 mod reference_clients;
 mod refused;
