@@ -8,6 +8,7 @@ use crate::{
     time::{Window, rfc3339},
 };
 use jiff::Timestamp;
+use std::fmt::Write;
 use url::Url;
 
 /// What a list is asked for.
@@ -83,7 +84,9 @@ pub(super) fn encoded(text: &str) -> String {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'(' | b')' | b'\'' | b',' | b':' | b'/' | b'$' => {
                 out.push(char::from(byte));
             }
-            byte => out.push_str(&format!("%{byte:02X}")),
+            byte => {
+                let _ = write!(out, "%{byte:02X}");
+            }
         }
     }
     out
