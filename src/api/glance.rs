@@ -59,7 +59,9 @@ mod tests {
 
     fn looked(parts: &[&[u8]]) -> bool {
         let mut look = Look::default();
-        parts.iter().for_each(|part| look.chunk(part).unwrap());
+        for part in parts {
+            look.chunk(part).unwrap();
+        }
         look.end().is_ok()
     }
 

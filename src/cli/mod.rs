@@ -110,7 +110,7 @@ pub struct Global {
     /// Extra root certificates (PEM); added to the system's
     #[arg(long, global = true, value_name = "FILE")]
     pub ca_file: Vec<PathBuf>,
-    /// Answer a host name by hand: HOST=ADDRESS[:PORT]; may be given several times
+    /// Answer a host name by hand: HOST=ADDRESS, or HOST=ADDRESS:PORT; may be given several times
     #[arg(long, global = true, value_name = "HOST=ADDR")]
     pub resolve: Vec<String>,
     /// Longest total wait for quotas and retries before a job is given up as incomplete [default: 1h]

@@ -37,7 +37,7 @@ pub struct Filled {
 /// # Errors
 /// [`Kind::Usage`] where a parameter has no value, or the text is too long and may not be parted.
 pub fn fill(text: &str, filling: &Filling) -> Result<Filled> {
-    let query = kql::parse(text).map_err(|error| Error::new(Kind::Query, error.to_string()))?;
+    let query = kql::parse(text).map_err(|error| Error::new(Kind::Query, error.to_string()).hint("correct the query"))?;
     let whole = filled(text, &query, &filling.constants)?;
     if length(&whole) <= MOST {
         return Ok(Filled { whole, parts: Vec::new() });
@@ -101,12 +101,11 @@ fn parted(values: &[String], equality: Equality, room: usize) -> Option<Vec<Vec<
         if size > room {
             return None;
         }
-        match parts.last_mut().filter(|_| size <= left) {
-            Some(part) => part.extend(group),
-            None => {
-                parts.push(group);
-                left = room;
-            }
+        if let Some(part) = parts.last_mut().filter(|_| size <= left) {
+            part.extend(group);
+        } else {
+            parts.push(group);
+            left = room;
         }
         left -= size;
     }

@@ -26,7 +26,10 @@ impl Desk<'_> {
         }
         match pieces.or_else(|| plan::finer(piece, state.target, by_time)) {
             Some(pieces) => pieces.into_iter().rev().for_each(|piece| state.queue.push_front(piece)),
-            None => state.fail(piece.window, Error::new(Kind::Incomplete, format!("{reason}, and nothing can part its rows"))),
+            None => {
+                let error = Error::new(Kind::Incomplete, format!("{reason}, and nothing can part its rows"));
+                state.fail(piece.window, error.hint("ask for less: a stricter where, or fewer columns"));
+            }
         }
         Ok(())
     }
@@ -43,7 +46,7 @@ impl Desk<'_> {
                     let progress = slices.len() > 1 || slices.iter().any(|slice| slice.window != window);
                     return Ok(progress.then(|| slices.iter().map(|slice| Piece::of_slice(slice, piece.share)).collect()));
                 }
-                Err(error) if !may_be_counted_otherwise(&error) => return Err(error),
+                Err(error) if !self.may_be_counted_otherwise(&error) => return Err(error),
                 Err(error) => tracing::info!(query = %self.job.job.name, "counting failed: {error}"),
             }
             let Some(coarser) = slices::coarser(width) else { break };
@@ -57,14 +60,16 @@ impl Desk<'_> {
         let text = text.ok_or_else(|| Error::new(Kind::Query, "the query's rows have no time to count them by"))?;
         let mut rows = Bins::default();
         let answer = self.hunter.ask(&self.question(text, piece.window), &mut rows).await?;
+        self.answered();
         if answer.rows >= self.job.rows_cap {
             return Err(Error::new(Kind::Incomplete, "the histogram itself is at the cap").with_code("RowCap"));
         }
         Ok(rows.0)
     }
-}
 
-/// A histogram that was refused may still be had with fewer bins.
-fn may_be_counted_otherwise(error: &Error) -> bool {
-    Refusal::of(error).is_some_and(Refusal::is_cap) || error.kind() == Kind::Query || error.explicit_code() == Some("RowCap")
+    /// A histogram that was refused may still be had with fewer bins.
+    fn may_be_counted_otherwise(&self, error: &Error) -> bool {
+        let smaller = Refusal::of(error).is_some_and(|refusal| self.may_fit_smaller(refusal));
+        smaller || error.kind() == Kind::Query || error.explicit_code() == Some("RowCap")
+    }
 }

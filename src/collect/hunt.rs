@@ -16,7 +16,13 @@ use crate::{
 };
 use futures::{StreamExt, stream::FuturesUnordered};
 use jiff::Timestamp;
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 /// A query to run in a tenant.
 pub struct HuntJob {
@@ -56,7 +62,7 @@ pub async fn hunt(job: &HuntJob, hunter: &dyn Hunter, case: &Arc<Case>, observer
     observer.started(&job.job.name);
     let tally = Tally::default();
     let place = Place::hunt(&job.job.tenant, &job.job.name, Some(job.window), Format::Ndjson);
-    let desk = Desk { job, hunter, case, observer, tally: &tally, place: case.reserve(&place) };
+    let desk = Desk { job, hunter, case, observer, tally: &tally, place: case.reserve(&place), silence: AtomicU32::new(0) };
     let mut state = State::new(job);
     if let Err(error) = desk.work(&mut state).await {
         state.fail(job.window, error);
@@ -74,7 +80,13 @@ pub(super) struct Desk<'a> {
     pub(super) observer: &'a dyn Observer,
     tally: &'a Tally,
     pub(super) place: Place,
+    /// Questions in a row that no answer came to, but a gateway's at most.
+    silence: AtomicU32,
 }
+
+/// A gateway that fails may fail at the size of what is asked, or altogether: after so many questions it is taken for the latter,
+/// and the window is not cut to dust for it.
+const MOST_SILENCE: u32 = 3;
 
 /// A file that holds a piece.
 #[derive(Clone, Debug)]
@@ -190,7 +202,7 @@ impl Desk<'_> {
             return Fetched::Capped(None, format!("{} rows are expected", piece.expected.unwrap_or_default()));
         }
         self.ask(piece).await.unwrap_or_else(|error| match Refusal::of(&error) {
-            Some(refusal) if refusal.is_cap() && self.may_cut().is_ok() => Fetched::Capped(None, error.message().to_owned()),
+            Some(refusal) if self.may_fit_smaller(refusal) && self.may_cut().is_ok() => Fetched::Capped(None, error.message().to_owned()),
             Some(Refusal::TooLarge | Refusal::Preempted) => Fetched::Failed(self.never_cut(error)),
             _ => Fetched::Failed(error),
         })
@@ -206,6 +218,7 @@ impl Desk<'_> {
                 return Err(error);
             }
         };
+        self.answered();
         let stated = answer.stated_rows.filter(|stated| *stated > answer.rows);
         Ok(if answer.rows >= self.job.rows_cap {
             let reason = format!("the answer has {} rows, the API's cap: there may be more", answer.rows);
@@ -231,7 +244,25 @@ impl Desk<'_> {
     }
 
     pub(super) fn question(&self, query: String, window: Window) -> Question {
-        Question { query, timespan: self.job.timespan.then_some(window), can_be_cut: self.may_cut().is_ok() }
+        Question { query, timespan: self.job.timespan.then_some(window), can_be_cut: self.may_cut().is_ok() && !self.is_silent() }
+    }
+
+    fn is_silent(&self) -> bool {
+        self.silence.load(Ordering::Relaxed) >= MOST_SILENCE
+    }
+
+    /// Notes that the service itself answered.
+    pub(super) fn answered(&self) {
+        self.silence.store(0, Ordering::Relaxed);
+    }
+
+    /// Says whether less may fit where this was refused, and counts the silence of a gateway.
+    pub(super) fn may_fit_smaller(&self, refusal: Refusal) -> bool {
+        if refusal == Refusal::Gateway {
+            return self.silence.fetch_add(1, Ordering::Relaxed) < MOST_SILENCE;
+        }
+        self.answered();
+        refusal.is_cap()
     }
 
     /// Says whether the window may be cut, or why it may not.

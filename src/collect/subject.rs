@@ -23,7 +23,7 @@ pub struct Subject {
     text: String,
     read: Option<(Query, Reading)>,
     /// The same over shares of a list that is too long for one request; empty where it is not.
-    shares: Vec<Subject>,
+    shares: Vec<Self>,
 }
 
 impl Subject {

@@ -18,7 +18,9 @@ mod status;
 mod verify;
 mod writer;
 
-pub use event::{Column, Event, FileStored, Gap, Held, Line, Repaired, Request, RunEnded, RunOutcome, RunStarted, Skipped, Waited, Withdrawn};
+pub use event::{
+    Column, Event, FileStored, Gap, Held, Line, Repaired, Request, RunEnded, RunOutcome, RunStarted, Skipped, Waited, Withdrawn,
+};
 pub use job::{Failure, Job, JobEnded, JobStarted, Outcome, Work};
 pub use jobs::{Jobs, Known};
 pub use status::{GapStatus, JobStatus, RunStatus, Status, status};

@@ -73,12 +73,17 @@ impl Plan {
 }
 
 fn summary(context: &Context, outcome: Result<Vec<Job>>) -> Summary {
+    if let Err(error) = &outcome {
+        context.console.error(error);
+    }
+    let case = context.case_dir().map(|case| case.display().to_string()).unwrap_or_default();
+    summed_up(context.now, case, outcome)
+}
+
+fn summed_up(started: Timestamp, case: String, outcome: Result<Vec<Job>>) -> Summary {
     let (jobs, error) = match outcome {
         Ok(jobs) => (jobs, None),
-        Err(error) => {
-            context.console.error(&error);
-            (Vec::new(), Some(report::Failure::from(&error)))
-        }
+        Err(error) => (Vec::new(), Some(report::Failure::from(&error))),
     };
     let code = error.as_ref().map_or_else(|| report::exit_code(&jobs), |error| error.exit);
     Summary {
@@ -86,13 +91,23 @@ fn summary(context: &Context, outcome: Result<Vec<Job>>) -> Summary {
         schema: 1,
         command: "hunt",
         status: report::run_status(&jobs, code),
-        started: context.now,
+        started,
         ended: Timestamp::now(),
-        case: context.case_dir().map(|case| case.display().to_string()).unwrap_or_default(),
+        case,
         skipped: Vec::new(),
         jobs,
         error,
     }
+}
+
+/// Prints the summary of a hunt whose command line was not understood: whoever asked for JSON gets it.
+pub(super) fn not_understood(error: Error) -> Result<()> {
+    print_summary(&summed_up(Timestamp::now(), String::new(), Err(error)))
+}
+
+fn print_summary(summary: &Summary) -> Result<()> {
+    let json = serde_json::to_string(summary).map_err(|error| Error::new(Kind::Failed, "writing the summary").caused_by(error))?;
+    print_data(&format!("{json}\n"))
 }
 
 fn finish(context: &Context, summary: &Summary) -> Result<u8> {
@@ -104,8 +119,7 @@ fn finish(context: &Context, summary: &Summary) -> Result<u8> {
         context.console.error(&error);
     }
     if context.global.json {
-        let json = serde_json::to_string(summary).map_err(|error| Error::new(Kind::Failed, "writing the summary").caused_by(error))?;
-        print_data(&format!("{json}\n"))?;
+        print_summary(summary)?;
     }
     Ok(summary.error.as_ref().map_or_else(|| report::exit_code(&summary.jobs), |error| error.exit))
 }

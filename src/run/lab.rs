@@ -61,7 +61,7 @@ async fn command(context: &Context, lab: &Lab, args: &LabArgs) -> Result<u8> {
     let words = std::iter::once(OsString::from("ircollect lab --")).chain(args.command.iter().cloned());
     let cli = match Cli::try_parse_from(words) {
         Ok(cli) => cli,
-        Err(error) => return Ok(super::refused(&error)),
+        Err(error) => return Ok(super::refused(&error, &context.command_line())),
     };
     context.console.say("the lab is up: a simulated tenant with its own Entra ID, Key Vault, Graph, XDR and MDE, over TLS on loopback");
     let inner = context.inside(cli.global, variables);

@@ -40,17 +40,33 @@ use std::ffi::OsString;
 /// Runs the program on its arguments, the program's name first, and returns the exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let words = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     match Cli::try_parse_from(arguments) {
         Ok(cli) => start(cli, Env::read(), words),
-        Err(error) => refused(&error),
+        Err(error) => refused(&error, &words),
     }
 }
 
 /// Help and version are data and no failure; everything else that clap says is exit 2.
-fn refused(error: &clap::Error) -> u8 {
+fn refused(error: &clap::Error, words: &[String]) -> u8 {
     let _closed = error.print();
-    if error.use_stderr() { Kind::Usage.exit_code() } else { 0 }
+    if !error.use_stderr() {
+        return 0;
+    }
+    let typed = |word: &str| words.iter().any(|typed| typed == word);
+    if typed("hunt") && typed("--json") {
+        let _closed = hunt::not_understood(misread(error));
+    }
+    Kind::Usage.exit_code()
+}
+
+/// What clap says, as an error of ours.
+fn misread(error: &clap::Error) -> Error {
+    let said = error.render().to_string();
+    let mut paragraphs = said.split("\n\n").map(str::trim);
+    let message = paragraphs.next().unwrap_or_default().trim_start_matches("error: ");
+    let hint = paragraphs.find_map(|paragraph| paragraph.strip_prefix("tip: ")).unwrap_or("`ircollect hunt --help` lists the flags");
+    Error::new(Kind::Usage, message).hint(hint)
 }
 
 fn start(cli: Cli, env: Env, words: Vec<String>) -> u8 {

@@ -2,7 +2,7 @@
 
 use super::{
     names,
-    queries::{Fault, Given, stem, text_of_query},
+    queries::{Fault, Given, READABLE, stem, text_of_query},
 };
 use crate::{
     collect::pack::{self, FileKind, Found, looks_like_a_query},
@@ -21,7 +21,8 @@ const MOST_FILES: usize = 20_000;
 /// # Errors
 /// [`Kind::Usage`] where the path, or what it names alone, cannot be read or holds no query.
 pub(super) fn read(root: &Path) -> Result<Vec<Given>> {
-    let queries = if root.is_dir() { of_folder(root)? } else { of_one_file(root)? };
+    let is_folder = fs::metadata(root).map_err(|error| refused(root, &error.to_string()).hint(READABLE))?.is_dir();
+    let queries = if is_folder { of_folder(root)? } else { of_one_file(root)? };
     if queries.is_empty() {
         return Err(refused(root, "it holds no query")
             .hint("a pack is .kql and .csl files, Sentinel rules in .yaml and .yml, and fenced blocks of kql in .md"));
@@ -39,7 +40,7 @@ fn of_one_file(path: &Path) -> Result<Vec<Given>> {
         refused(path, "such files are no packs")
             .hint("name a folder, or a .kql, .csl, .txt, .yaml, .yml or .md file; --query takes any file as one query")
     })?;
-    file.queries(kind).map_err(|fault| refused(path, &fault.message))
+    file.queries(kind).map_err(|fault| refused(path, &fault.message).hint("correct the file, or name another"))
 }
 
 fn of_folder(root: &Path) -> Result<Vec<Given>> {
@@ -61,7 +62,7 @@ fn of_folder(root: &Path) -> Result<Vec<Given>> {
 fn files(root: &Path) -> Result<Vec<PathBuf>> {
     let (mut folders, mut files) = (vec![root.to_owned()], Vec::new());
     while let Some(folder) = folders.pop() {
-        let unreadable = |error: std::io::Error| refused(&folder, &error.to_string());
+        let unreadable = |error: std::io::Error| refused(&folder, &error.to_string()).hint("name a folder whose folders may all be read");
         for entry in fs::read_dir(&folder).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
             let (path, kind) = (entry.path(), entry.file_type().map_err(unreadable)?);
@@ -169,7 +170,7 @@ mod tests {
         assert!(refused("b.yaml").message().contains("it is not YAML"));
         assert!(refused("d.exe").hints()[0].contains("--query"));
         assert!(refused("empty").message().ends_with("it holds no query"));
-        assert!(refused("none").hints()[0].contains(".kql"));
+        assert!(refused("none.kql").message().contains("none.kql") && !refused("none.kql").hints().is_empty());
         assert_eq!(shown(&folder.path().join("c.txt")), [("c".to_owned(), true)]);
     }
 }

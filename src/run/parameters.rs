@@ -71,9 +71,10 @@ impl Values {
             query.parameters = declared.iter().map(|declared| self.shown(declared, &filling)).collect();
             known.extend(declared.into_iter().map(|declared| declared.name));
             let lacks = query.parameters.iter().any(|parameter| parameter.default.is_none() && parameter.value.is_none());
-            query.filled = match lacks && missing == Missing::Shown {
-                true => as_it_is(query),
-                false => collect::fill(&query.text, &filling).map_err(|error| error.context(format!("`{}`", query.name)))?,
+            query.filled = if lacks && missing == Missing::Shown {
+                as_it_is(query)
+            } else {
+                collect::fill(&query.text, &filling).map_err(|error| error.context(format!("`{}`", query.name)))?
             };
         }
         self.0.keys().find(|name| !known.contains(*name)).map_or(Ok(()), |name| Err(unknown(name, &known, queries)))
@@ -134,7 +135,8 @@ fn constant(declared: &Declared, value: &Value) -> Result<String> {
     let name = &declared.name;
     let refuse = |words: String| Err(Error::new(Kind::Usage, words));
     match (declared.kind, value) {
-        (None, _) => refuse(format!("parameter `{name}` is a table, and no value can be given for one")),
+        (None, _) => refuse(format!("parameter `{name}` is a table, and no value can be given for one"))
+            .map_err(|error: Error| error.hint("declare a parameter of a scalar type, or of type dynamic")),
         (Some(TypeName::Dynamic), Value::List { values, .. }) => Ok(parameters::list(values)),
         (Some(kind), Value::List { file, .. }) => refuse(format!("`{name}` is of type {}, and `{file}` is a list", type_name(kind)))
             .map_err(|error: Error| error.hint(format!("declare `{name}: dynamic` and test it with `in ({name})`"))),

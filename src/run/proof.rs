@@ -83,7 +83,8 @@ fn at_hand(credential: &Credential) -> Result<Ready> {
             let read: ReadToken = Arc::new(move || read_token(&path));
             Ok(Ready { ends, ..Ready::lasting(Proof::Federated(read)) })
         }
-        other => Err(Error::new(Kind::Usage, format!("the vault's login by environment cannot be a {}", other.words()))),
+        other => Err(Error::new(Kind::Usage, format!("the vault's login by environment cannot be a {}", other.words()))
+            .hint("set AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH, or choose another `vault_auth`")),
     }
 }
 
@@ -114,7 +115,9 @@ async fn vault_certificate(vault: Arc<Vault>, object: &Object, sign: Sign, asser
     if sign == Sign::Vault {
         let public = vault.certificate(object).await?;
         let (ends, warnings) = (public.expires, public.warnings.clone());
-        return certificate(Arc::new(VaultSigner::new(vault, public)?), assertion, ends, warnings);
+        let place = format!("`{object}` in {}", vault.address());
+        let signer = VaultSigner::new(vault, public).map_err(|error| error.context(place))?;
+        return certificate(Arc::new(signer), assertion, ends, warnings);
     }
     let stored = vault.secret(object).await?;
     let signer = LocalSigner::from_vault(&stored).map_err(|error| not_a_certificate(error, &vault, object, &stored))?;

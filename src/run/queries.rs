@@ -77,6 +77,9 @@ impl Given {
 /// A query text longer than this is no query: a gateway refuses requests of about 1 MB (apis.md 4.2).
 const LONGEST_FILE: u64 = 16 * 1024 * 1024;
 
+/// Advice where a file cannot be read.
+pub(super) const READABLE: &str = "name a file or folder that is there and may be read; text is UTF-8, or UTF-16 with a mark";
+
 /// Reads every query of `args`, in the order given.
 ///
 /// # Errors
@@ -106,13 +109,13 @@ fn from_file(path: &Path) -> Result<Given> {
     if matches!(FileKind::of(path), Some(FileKind::Rule | FileKind::Markdown)) {
         return Err(refuse("it holds queries among other things").hint(format!("take the queries in it with --pack {}", path.display())));
     }
-    let text = text_of(path, LONGEST_FILE).map_err(|why| refuse(&why))?;
+    let text = text_of(path, LONGEST_FILE).map_err(|why| refuse(&why).hint(READABLE))?;
     Ok(Given { name: names::safe(&stem(path)), file: Some(path.display().to_string()), text, ..Given::default() })
 }
 
 fn from_stdin() -> Result<Given> {
     let text = decoded(std::io::stdin().lock(), LONGEST_FILE);
-    let text = text.map_err(|why| Error::new(Kind::Usage, format!("cannot read the query on standard input: {why}")))?;
+    let text = text.map_err(|why| Error::new(Kind::Usage, format!("cannot read the query on standard input: {why}")).hint(READABLE))?;
     Ok(Given { name: names::hashed("stdin", &text), file: Some("-".into()), text, ..Given::default() })
 }
 

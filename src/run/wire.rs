@@ -105,7 +105,7 @@ impl Wires {
     pub(super) async fn unless_cancelled<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         tokio::select! {
             outcome = work => outcome,
-            () = self.cancel.cancelled() => Err(Error::new(Kind::Interrupted, "interrupted before anything was asked")),
+            () = self.cancel.cancelled() => Err(Error::new(Kind::Interrupted, "interrupted before anything was asked").hint("run it again")),
         }
     }
 }

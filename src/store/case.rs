@@ -72,7 +72,14 @@ impl Case {
         };
         let opened = recover::open(dir, lock)?;
         let names = Names::new(&opened.ledger);
-        Ok(Self { dir: dir.to_owned(), journal: Arc::new(opened.journal), names, info, jobs: opened.ledger.jobs, calls: opened.ledger.calls.into() })
+        Ok(Self {
+            dir: dir.to_owned(),
+            journal: Arc::new(opened.journal),
+            names,
+            info,
+            jobs: opened.ledger.jobs,
+            calls: opened.ledger.calls.into(),
+        })
     }
 
     /// Looks at the case in `dir` without locking or changing it.

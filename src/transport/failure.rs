@@ -183,7 +183,7 @@ fn kind(answered: &Answered) -> Kind {
 fn hints(call: &Call, answered: &Answered, fault: &ServiceFault, course: &Course, bearer: Option<&Secret>) -> Vec<String> {
     match answered.head.status {
         401 if answered.is_licence() => vec!["the tenant lacks the licence or the set-up of this product".to_owned()],
-        401 => vec![format!("the token was refused, and so was a new one{}: check tenant, cloud and the API's scope", for_whom(bearer))],
+        401 => vec![format!("the token{} was refused, and so was a new one: check tenant, cloud and the API's scope", made_for(bearer))],
         403 => forbidden(fault, bearer),
         404 | 410 => vec![format!("{} is not there: check the cloud and the path; a retired API answers so too", SafeUrl::new(&call.url))],
         413 => vec![
@@ -222,6 +222,10 @@ fn forbidden(fault: &ServiceFault, bearer: Option<&Secret>) -> Vec<String> {
     }
     hints.push(format!("the token{}: an API refuses tokens that were made for another one, or lack a permission", for_whom(bearer)));
     hints
+}
+
+fn made_for(bearer: Option<&Secret>) -> String {
+    bearer.and_then(audience).map(|audience| format!(" for the audience {audience}")).unwrap_or_default()
 }
 
 fn for_whom(bearer: Option<&Secret>) -> String {

@@ -43,7 +43,7 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// Creates a transport over a client of [`client`]; `cancel` ends every wait and exchange.
+    /// Creates a transport over a client of [`client()`]; `cancel` ends every wait and exchange.
     pub fn new(client: reqwest::Client, pace: impl Into<Arc<Pace>>, witness: Arc<dyn Witness>, cancel: CancellationToken) -> Self {
         Self { client, pace: pace.into(), witness, cancel, reached: Mutex::default() }
     }

@@ -221,7 +221,9 @@ impl Transport {
     async fn unless_cancelled<T>(&self, call: &Call, work: impl Future<Output = T>) -> Result<T> {
         tokio::select! {
             biased;
-            () = self.cancel.cancelled() => Err(Error::new(Kind::Interrupted, format!("{}: interrupted", call.doing))),
+            () = self.cancel.cancelled() => {
+                Err(Error::new(Kind::Interrupted, format!("{}: interrupted", call.doing)).hint("the same command with --resume goes on"))
+            }
             done = work => Ok(done),
         }
     }

@@ -6,7 +6,12 @@ use url::{Host, Url};
 
 /// Where a vault is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Address(Url);
+pub struct Address {
+    /// As the SDK is told it: https, whatever the scheme.
+    url: Url,
+    /// It is spoken to in plain http, which only a loopback address may be.
+    plain: bool,
+}
 
 impl Address {
     /// Parses the URL or the name of a vault; a name gets the cloud's suffix.
@@ -19,12 +24,16 @@ impl Address {
 
     fn of_url(text: &str) -> Result<Self> {
         let wrong = |why: &str| Error::new(Kind::Usage, format!("the vault's URL {why}")).hint(FORM);
-        let url = Url::parse(text).map_err(|_| wrong("is not a URL"))?;
-        if url.scheme() != "https" {
+        let mut url = Url::parse(text).map_err(|_| wrong("is not a URL"))?;
+        let plain = url.scheme() == "http" && is_loopback(&url);
+        if url.scheme() != "https" && !plain {
             return Err(wrong(&format!("is {}, and a vault is reached over https alone", url.scheme())));
         }
+        if plain && url.set_scheme("https").is_err() {
+            return Err(wrong("is not a URL"));
+        }
         let bare = url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
-        if bare && matches!(url.path(), "" | "/") { Ok(Self(url)) } else { Err(wrong("holds more than a host")) }
+        if bare && matches!(url.path(), "" | "/") { Ok(Self { url, plain }) } else { Err(wrong("holds more than a host")) }
     }
 
     /// Microsoft's rule: 3 to 24 letters, digits and single hyphens, a letter first, no hyphen last.
@@ -38,20 +47,29 @@ impl Address {
         Self::of_url(&format!("https://{}.{suffix}", name.to_ascii_lowercase()))
     }
 
-    /// Returns the URL.
+    /// Returns the URL as the SDK takes it, which speaks to https alone.
     pub fn url(&self) -> &Url {
-        &self.0
+        &self.url
+    }
+
+    /// Says whether the vault is a simulator on this machine that is spoken to in plain http.
+    pub(super) fn is_plain(&self) -> bool {
+        self.plain
     }
 
     /// Returns whether the host is literally a loopback address: such a vault is spared the check of its challenge, which no
     /// address can pass. A name that resolves to loopback is not one.
     pub(super) fn is_loopback(&self) -> bool {
-        match self.0.host() {
-            Some(Host::Ipv4(address)) => address.octets() == [127, 0, 0, 1],
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            Some(Host::Domain(name)) => name == "localhost",
-            None => false,
-        }
+        is_loopback(&self.url)
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.octets() == [127, 0, 0, 1],
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
     }
 }
 
@@ -59,7 +77,8 @@ const FORM: &str = "give the vault's name (3 to 24 letters, digits and single hy
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.as_str().trim_end_matches('/'))
+        let url = self.url.as_str().trim_end_matches('/');
+        if self.plain { write!(f, "{}", url.replacen("https", "http", 1)) } else { f.write_str(url) }
     }
 }
 
@@ -117,6 +136,8 @@ mod tests {
         assert_eq!(Address::parse("KV-ir", "vault.azure.cn").unwrap().to_string(), "https://kv-ir.vault.azure.cn");
         assert_eq!(Address::parse("https://kv-ir.vault.azure.net/", "x").unwrap().to_string(), "https://kv-ir.vault.azure.net");
         assert_eq!(Address::parse("https://127.0.0.1:9447", "x").unwrap().to_string(), "https://127.0.0.1:9447");
+        let plain = Address::parse("http://localhost:9447", "x").unwrap();
+        assert_eq!((plain.to_string().as_str(), plain.is_plain()), ("http://localhost:9447", true));
     }
 
     #[test]
@@ -125,7 +146,7 @@ mod tests {
             assert_eq!(Address::parse(bad, "vault.azure.net").unwrap_err().kind(), Kind::Usage, "{bad}");
         }
         for bad in
-            ["http://127.0.0.1:1", "http://kv.vault.azure.net", "https://kv.test/secrets/x", "https://u:pw@kv.test", "https://kv.test?x=1"]
+            ["http://127.0.0.2:1", "http://kv.vault.azure.net", "https://kv.test/secrets/x", "https://u:pw@kv.test", "https://kv.test?x=1"]
         {
             let error = Address::parse(bad, "x").unwrap_err();
             assert!(error.kind() == Kind::Usage && !format!("{error:?}").contains("pw"), "{bad}");

@@ -93,7 +93,7 @@ impl Vault {
         let VaultOptions { client, address, login, witness } = options;
         let session = Session::new(login, client.clone(), witness.clone())?;
         let client_options = ClientOptions {
-            transport: Some(Transport::new(Arc::new(wire::Wire::new(client, witness)))),
+            transport: Some(Transport::new(Arc::new(wire::Wire::new(client, witness).plain(address.is_plain())))),
             user_agent: UserAgentOptions { application_id: Some("ircollect".to_owned()) },
             ..ClientOptions::default()
         };

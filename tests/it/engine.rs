@@ -1,5 +1,7 @@
 //! Kusto's semantics where they differ from SQL's, each asked of the engine in Kusto.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr, reason = "helpers of tests")]
+
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{DurationNanosecondType, Float64Type, Int32Type, Int64Type, TimestampNanosecondType};
 use futures::TryStreamExt;
@@ -201,6 +203,10 @@ fn aggregates_gather() {
     assert_eq!(rows(&format!("{data} | summarize Total = sum(v) * 10 + count(), R = round(avg(v), 1)")), ["84|2"]);
     assert_eq!(rows(&format!("{data} | summarize by g")), ["a", "b"]);
     assert_eq!(rows(&format!("{data} | summarize make_set(s, 1) by g")), ["a|[\"x\"]", "b|[\"x\"]"]);
+    assert_eq!(
+        rows(&format!("{data} | sort by v desc, s asc | summarize make_list(s), make_set(s, 1)")),
+        ["[\"x\",\"x\",\"y\",\"x\"]|[\"x\"]"]
+    );
     assert_eq!(rows(&format!("{data} | distinct g, s")), ["a|x", "a|y", "b|x"]);
 }
 
@@ -381,7 +387,7 @@ fn long_chains_and_lists_do_not_overflow_the_stack() {
     assert_eq!(printed(&format!("{sum}1")), "401");
     let columns = (0..100).fold("x".to_owned(), |inner, _| format!("strcat({inner}, 'a')"));
     assert_eq!(rows(&format!("print x = '' | project n = strlen({columns})")), ["100"]);
-    let pipeline: String = (0..200).map(|number| format!(" | where x != {number}")).collect();
+    let pipeline = (0..200).map(|number| format!(" | where x != {number}")).collect::<Vec<_>>().concat();
     assert_eq!(rows(&format!("range x from 1 to 300 step 1{pipeline} | count")), ["101"]);
 }
 

@@ -1,5 +1,7 @@
 //! How much of what people hunt with the engine runs: every published query over small tables of the hunting schema.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr, reason = "helpers of tests")]
+
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray, new_null_array};
 use datafusion::arrow::array::{BooleanArray, Float64Array, Int32Array, Int64Array, TimestampNanosecondArray};
 use futures::TryStreamExt;
@@ -94,7 +96,8 @@ fn fenced(file: &str, number: usize) -> String {
 
 fn rule(file: &str) -> String {
     let lines = file.lines().skip_while(|line| !line.starts_with("query:")).skip(1);
-    lines.take_while(|line| line.starts_with(' ') || line.is_empty()).map(|line| format!("{}\n", line.trim_start_matches("  "))).collect()
+    let own = lines.take_while(|line| line.starts_with(' ') || line.is_empty());
+    own.map(|line| line.trim_start_matches("  ")).collect::<Vec<_>>().join("\n")
 }
 
 /// Every address answers with nothing: what matters here is that the query runs.
@@ -157,7 +160,7 @@ fn report(tally: &Tally) {
     println!("{} ran, {} did not:", tally.ran, groups.iter().map(|(_, examples)| examples.len()).sum::<usize>());
     for (reason, examples) in groups {
         println!("{:5} {reason}", examples.len());
-        for example in examples.iter().take(60) {
+        for example in examples.iter().take(3) {
             println!("        {example}");
         }
     }
@@ -169,5 +172,5 @@ fn most_published_queries_run() {
     let now = jiff::Timestamp::from_nanosecond(i128::from(NOW)).unwrap();
     let tally = tally(&shared, &Options::new(now).with_time_aliases().with_external(Arc::new(Nothing)));
     report(&tally);
-    assert!(tally.ran >= 600, "{} of 905 ran", tally.ran);
+    assert!(tally.ran >= 740, "{} of 905 ran", tally.ran);
 }

@@ -67,7 +67,7 @@ async fn each_example_query_finds_its_trace() {
 
 #[tokio::test]
 async fn more_noise_and_another_seed_change_nothing_of_it() {
-    for (seed, scale) in [(2, 1), (3, 1), (4, 4), (77, 2)] {
+    for (seed, scale) in [(2, 1), (77, 3)] {
         find_traces(&engine(seed, scale)).await;
     }
 }

@@ -265,7 +265,9 @@ fn explain_needs_no_configuration_and_calls_nobody() {
     let window = &good["windows"][0];
     assert_eq!(time(&window["to"]).duration_since(time(&window["from"])).as_hours(), 30 * 24);
     let text_of_file = std::fs::read_to_string(&query).unwrap();
-    assert!(text(&good["kql"]).contains(text_of_file.trim()), "what is sent holds the author's text as it is");
+    let sent = text(&good["kql"]);
+    assert!(text_of_file.trim().lines().all(|line| sent.contains(line)), "what is sent holds the author's text as it is: {sent}");
+    assert_eq!(sent.lines().count(), text_of_file.trim_end().lines().count(), "line numbers stay as they are");
     assert_eq!((&bad["ok"], &bad["error"]["line"]), (&json!(false), &json!(2)));
     assert!(!text(&bad["error"]["message"]).is_empty() && bad["error"]["column"].is_u64());
     assert!(!bench.case().exists(), "explaining makes no case");

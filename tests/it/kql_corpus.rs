@@ -12,17 +12,17 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-struct Case {
-    entry: Value,
-    text: String,
+pub(crate) struct Case {
+    pub(crate) entry: Value,
+    pub(crate) text: String,
 }
 
 impl Case {
-    fn names(&self, key: &str) -> BTreeSet<String> {
+    pub(crate) fn names(&self, key: &str) -> BTreeSet<String> {
         self.entry[key].as_array().into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect()
     }
 
-    fn parses(&self) -> bool {
+    pub(crate) fn parses(&self) -> bool {
         self.entry["parses"] == true
     }
 
@@ -46,7 +46,7 @@ fn json(path: &str) -> Option<Value> {
     Some(serde_json::from_str(&text).unwrap())
 }
 
-fn corpus() -> Option<Vec<Case>> {
+pub(crate) fn corpus() -> Option<Vec<Case>> {
     let index = json("queries/index.json")?;
     let root = shared()?.join("data/queries");
     let cases = index["index"].as_array().unwrap().iter().map(|entry| {
@@ -70,7 +70,7 @@ fn extract(file: &str, entry: &Value) -> String {
         }
         _ => file.to_owned(),
     };
-    let hash = Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hash = Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     assert_eq!(hash, entry["sha256"].as_str().unwrap(), "{}", entry["path"]);
     text
 }

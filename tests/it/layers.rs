@@ -83,7 +83,7 @@ fn named_rooms(code: &str) -> BTreeSet<String> {
                     c if at_start && depth == 1 && (c.is_alphanumeric() || c == '_') => word.push(c),
                     _ => {}
                 }
-                if !word.is_empty() && !(c.is_alphanumeric() || c == '_') {
+                if !word.is_empty() && !c.is_alphanumeric() && c != '_' {
                     rooms.insert(std::mem::take(&mut word));
                     at_start = c == ',';
                 }

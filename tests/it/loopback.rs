@@ -60,8 +60,12 @@ impl Reply {
     }
 
     pub(crate) fn text(status: u16, kind: &str, body: &str) -> Self {
+        Self::bytes(status, kind, body.as_bytes().to_vec())
+    }
+
+    pub(crate) fn bytes(status: u16, kind: &str, body: Vec<u8>) -> Self {
         let headers = vec![("Content-Type".to_owned(), kind.to_owned())];
-        Self { status, headers, body: body.as_bytes().to_vec(), cut: false, late: Duration::ZERO }
+        Self { status, headers, body, cut: false, late: Duration::ZERO }
     }
 
     pub(crate) fn header(mut self, name: &str, value: impl Into<String>) -> Self {

@@ -10,13 +10,20 @@
 mod bench;
 mod case;
 mod case_death;
+mod command_tree;
+#[cfg(feature = "lab")]
 mod credentials;
+#[cfg(feature = "lab")]
+mod death;
 #[cfg(feature = "engine")]
 mod engine;
 #[cfg(feature = "engine")]
 mod engine_corpus;
 #[cfg(feature = "lab")]
 mod examples;
+#[cfg(feature = "lab")]
+mod faults;
+mod hostile;
 #[cfg(feature = "lab")]
 mod hunt;
 mod identity;
@@ -26,14 +33,20 @@ mod kql_fuzz;
 mod lab;
 mod layers;
 mod loopback;
+#[cfg(feature = "lab")]
+mod memory;
 mod oauth_oracle;
+mod packs;
+#[cfg(feature = "lab")]
+mod published;
 #[cfg(feature = "lab")]
 mod pull;
 mod pull_samples;
-mod packs;
 mod reference_clients;
 mod refused;
 mod samples;
+#[cfg(feature = "lab")]
+mod secrets;
 mod support;
 mod tls;
 mod transport;

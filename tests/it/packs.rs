@@ -1,6 +1,7 @@
 //! Packs and parameters, by the real binary: published collections as their authors keep them, hostile folders, values of every kind.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "a test writes plain files")]
 
 use crate::support::{Bench, shared};
 use ircollect::{
@@ -45,8 +46,11 @@ fn digest(text: &str) -> String {
     })
 }
 
+/// What the index says of a query, by its path and block.
+type Index = BTreeMap<(String, u64), Value>;
+
 /// The corpus, and by (path, block) what its index says of each query.
-fn corpus() -> Option<(String, BTreeMap<(String, u64), Value>)> {
+fn corpus() -> Option<(String, Index)> {
     let folder = shared("data/queries")?;
     let index: Value = serde_json::from_str(&std::fs::read_to_string(folder.join("index.json")).unwrap()).unwrap();
     let entries = index["index"].as_array().unwrap().iter();
@@ -69,7 +73,7 @@ fn a_published_collection_is_taken_whole() {
     assert!(lacking.is_empty(), "{lacking:?}");
     // The index lists a text once; files hold repetitions of it for another product, in blocks of their own.
     let beyond: Vec<_> = taken.keys().filter(|key| !index.contains_key(*key)).collect();
-    assert!(beyond.iter().all(|(path, _)| path.ends_with(".md")), "{beyond:?}");
+    assert!(beyond.iter().all(|(path, _)| Path::new(path).extension().is_some_and(|extension| extension == "md")), "{beyond:?}");
     let differing: Vec<_> = index.iter().filter(|(key, entry)| taken[*key]["ok"] != entry["parses"]).collect();
     assert!(differing.is_empty(), "{differing:#?}");
     let unique: BTreeSet<String> = names(&found).iter().map(|name| name.to_lowercase()).collect();
@@ -91,7 +95,7 @@ fn the_texts_are_those_that_were_published() {
             match index.get(&(path.clone(), found.block as u64)) {
                 Some(entry) if kind != FileKind::Rule => assert_eq!(digest(&found.text), text(&entry["sha256"]), "{path}#{}", found.block),
                 Some(_) => {
-                    assert!(found.rule.is_some_and(|rule| rule.id.is_some()) && content.contains(found.text.lines().next().unwrap()))
+                    assert!(found.rule.is_some_and(|rule| rule.id.is_some()) && content.contains(found.text.lines().next().unwrap()));
                 }
                 None if known.contains(digest(&found.text).as_str()) => {}
                 None => beyond.push(format!("{path}#{}", found.block)),
@@ -108,7 +112,7 @@ fn hostile_files_hold_nothing_up() {
     bench.write("pack/good.kql", "DeviceInfo\n\n| take 1\n");
     bench.write("pack/Good.csl", "DeviceInfo");
     bench.write("pack/empty.kql", "");
-    bench.write("pack/deep.kql", &format!("print {}1", "(".repeat(100_000)));
+    bench.write("pack/deep.kql", format!("print {}1", "(".repeat(100_000)));
     bench.write("pack/laughs.yaml", "a: &a [x,x]\nb: &b [*a,*a]\nquery: *c\n");
     bench.write("pack/no-query.yaml", "name: x\ntactics: [Persistence]\n");
     bench.write("pack/ci.yml", "on: push\n");
@@ -324,10 +328,43 @@ fn a_list_past_the_apis_limit_is_sent_in_parts_or_refused() {
     });
     bench.write("iocs.txt", &list);
     bench.write("q.kql", HASHES);
-    bench.write("not.kql", &HASHES.replace(" in (", " !in ("));
+    bench.write("not.kql", HASHES.replace(" in (", " !in ("));
     let [query] = explained(&bench, 0, &["--query", "q.kql", "--param", "hashes=@iocs.txt"]).try_into().unwrap();
     assert_eq!(query["texts"], 3);
     assert!(serde_json::to_string(&query["kql"]).unwrap().len() < 1_000_000);
     let outcome = bench.run(&["hunt", "--query", "not.kql", "--param", "hashes=@iocs.txt"]).expect(2);
     assert!(outcome.stderr.contains("`hashes` was not sent in parts"), "{}", outcome.stderr);
+}
+
+#[cfg(feature = "lab")]
+#[test]
+fn a_pack_is_hunted_and_what_is_broken_in_it_fails_alone() {
+    let site = crate::support::site::Site::shared();
+    site.bench.write("pack/info.md", "# Two\n```kql\nDeviceInfo | take 1\n```\n```kusto\nDeviceInfo | take 2\n```\n");
+    site.bench.write("pack/rule.yaml", "id: r-1\nname: A rule\nseverity: Low\nquery: |\n  DeviceInfo\n  | take 3\n");
+    site.bench.write("pack/broken.yaml", "query: [");
+    let summary = site.summary(6, &["hunt", "--pack", "pack"]);
+    let shown = |job: &Value| (text(&job["name"]).to_owned(), text(&job["status"]).to_owned(), job["rows"].as_u64().unwrap());
+    let expected = [("broken", "failed", 0), ("info-1", "complete", 1), ("info-2", "complete", 2), ("A-rule", "complete", 3)];
+    let jobs = summary["jobs"].as_array().unwrap();
+    assert_eq!(jobs.iter().map(shown).collect::<Vec<_>>(), expected.map(|(name, status, rows)| (name.to_owned(), status.to_owned(), rows)));
+    assert_eq!((&jobs[0]["error"]["exit"], &jobs[0]["file"]), (&json!(2), &json!("pack/broken.yaml")));
+    assert_eq!(jobs[3]["rule"], json!({"id": "r-1", "name": "A rule", "severity": "Low"}));
+    site.run(&["hunt", "--pack", "pack/broken.yaml"]).expect(2);
+}
+
+#[cfg(feature = "lab")]
+#[test]
+fn another_value_is_another_job_and_the_same_one_goes_on() {
+    let site = crate::support::site::Site::shared();
+    site.bench.write("q.kql", "declare query_parameters(names: dynamic, n: long = 3);\nDeviceInfo\n| where DeviceName !in (names) and Timestamp < now()\n| take 1");
+    let window = ["--from", "2026-01-01", "--to", "2026-12-31"];
+    let run = |value: &str, calls: u64| {
+        let arguments = [&["hunt", "--resume", "--query", "q.kql", "--param", value][..], &window].concat();
+        let summary = site.summary(0, &arguments);
+        assert_eq!(summary["jobs"][0]["calls"].as_u64(), Some(calls), "{value}");
+    };
+    run("names=[\"a\"]", 1);
+    run("names=[\"b\"]", 1);
+    run("names=[\"a\"]", 0);
 }

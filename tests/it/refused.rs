@@ -95,6 +95,10 @@ fn what_the_parser_of_arguments_refuses_exits_2_too() {
     ] {
         let outcome = says(bench.run(arguments), 2, words);
         assert_eq!(outcome.stdout, "", "{arguments:?}");
+        if arguments.first() == Some(&"hunt") {
+            let json = says(bench.run(&[arguments, &["--json"]].concat()), 2, words).json();
+            summary::hold_to_contract(&json, bench.folder.path(), 2);
+        }
     }
     let both = says(bench.run(&["hunt", "--kql", "print 1", "--json", "--output", "-"]), 2, &["--json", "--output"]);
     assert_eq!(both.stdout, "");
@@ -208,5 +212,33 @@ fn rows_that_cannot_be_copied_to_output_stay_in_the_case() {
     let job = &summary["jobs"][0];
     assert_eq!((&job["rows"], &job["status"], &job["error"]["exit"]), (&Value::from(1), &Value::from("partial"), &Value::from(7)));
     assert!(text(&job["error"]["message"]).contains("no/such/folder/rows.ndjson"), "{job}");
+    site.verify();
+}
+
+#[test]
+fn a_changed_file_or_journal_is_found_and_nothing_is_added_to_it() {
+    let site = Site::shared();
+    let summary = site.summary(0, &QUERY);
+    let report = site.run(&["case", "verify", "--json"]).expect(0).json()["report"].clone();
+    assert_eq!((&report["ok"], &report["files"], &report["problems"]), (&Value::from(true), &Value::from(1), &serde_json::json!([])));
+    let file = format!("ircollect-case/{}", text(&summary["jobs"][0]["files"][0]["path"]));
+    let rows = std::fs::read_to_string(site.bench.path(&file)).unwrap();
+    site.bench.write(&file, rows.replacen('1', "2", 1));
+    let outcome = says(site.run(&["case", "verify"]), 7, &["is not as it was written", "hint: "]);
+    assert!(
+        outcome.stdout.contains("PROBLEM") && outcome.stdout.contains(file.strip_prefix("ircollect-case/").unwrap()),
+        "{}",
+        outcome.stdout
+    );
+    assert_eq!(site.run(&["case", "verify", "--json"]).expect(7).json()["report"]["ok"], false);
+    site.bench.write(&file, &rows);
+    site.run(&["case", "verify"]).expect(0);
+
+    let journal = std::fs::read_to_string(site.bench.path("ircollect-case/journal.jsonl")).unwrap();
+    site.bench.write("ircollect-case/journal.jsonl", journal.replacen("\"status\":200", "\"status\":201", 1));
+    says(site.run(&["case", "verify"]), 7, &["is not as it was written"]);
+    let summary = site.summary(7, &QUERY);
+    assert_eq!(text(&summary["error"]["code"]), "CaseDamaged");
+    site.bench.write("ircollect-case/journal.jsonl", journal);
     site.verify();
 }

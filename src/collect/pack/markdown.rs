@@ -8,7 +8,7 @@ const KUSTO: &[&str] = &["kql", "kusto", "csl"];
 /// Languages that queries are given for want of a better one.
 const VAGUE: &[&str] = &["", "c#", "csharp", "cs", "sql", "text", "txt", "plaintext", "plain", "query"];
 
-/// The least length of a fence (CommonMark 4.5).
+/// The least length of a fence (`CommonMark` 4.5).
 const FENCE: usize = 3;
 
 /// Returns the blocks that are queries, in order.
@@ -80,7 +80,7 @@ enum End {
     Next,
 }
 
-/// A fence with a language ends no block (CommonMark 4.5), but authors who write one mean to end theirs: with the next block where a
+/// A fence with a language ends no block (`CommonMark` 4.5), but authors who write one mean to end theirs: with the next block where a
 /// bare fence ends that, else with nothing.
 fn end(opened: &Fence<'_>, fence: &Fence<'_>, next: Option<&Fence<'_>>) -> End {
     if fence.mark != opened.mark || fence.length < opened.length {

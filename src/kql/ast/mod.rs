@@ -336,4 +336,3 @@ pub struct Property {
     /// Its value; a bare word is an [`ExprKind::Name`].
     pub value: Expr,
 }
-

@@ -271,7 +271,7 @@ pub enum OperatorKind {
     Evaluate {
         /// Hints.
         properties: Vec<Property>,
-        /// The plugin call, an [`ExprKind::Call`].
+        /// The plugin call, an [`ExprKind::Call`](super::ExprKind::Call).
         call: Expr,
         /// The declared output schema.
         schema: Vec<ColumnDeclaration>,

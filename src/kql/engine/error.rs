@@ -25,7 +25,7 @@ pub struct QueryError {
     pub span: Span,
     /// Line, from 1; 0 where no place is known.
     pub line: usize,
-    /// Column in characters, from 1; 0 where no place is known.
+    /// Column in UTF-16 units as the service counts, from 1; 0 where no place is known.
     pub column: usize,
     /// Whose fault.
     pub kind: QueryErrorKind,
@@ -67,7 +67,7 @@ impl QueryError {
         if self.span != Span::default() || self.kind != QueryErrorKind::Runtime {
             let before = text.get(..self.span.start.min(text.len())).unwrap_or_default();
             self.line = before.matches('\n').count() + 1;
-            self.column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
+            self.column = before.rsplit('\n').next().map_or(0, |line| line.encode_utf16().count()) + 1;
         }
         self
     }

@@ -125,7 +125,7 @@ impl Parser<'_> {
     pub(super) fn lacks_token(&self, message: impl Into<String>) -> SyntaxError {
         let next = self.token();
         let last = self.last_end();
-        let near = next.span.start - last.min(next.span.start) < 2 && !next.on_new_line && next.kind != Kind::End;
+        let near = next.span.start - last.min(next.span.start) < 2 && !next.on_new_line;
         let span = if near { next.span } else { Span { start: last, end: last } };
         SyntaxError::new(self.text, span, message)
     }

@@ -200,7 +200,7 @@ mod tests {
     fn a_row_a_check_and_a_tenant_column_where_there_are_several() {
         let row = |tenant: &str| failed(Kind::Credential).of_profile("p").of_tenant(tenant).about("graph");
         let one = Report::new(vec!["hunt".into()], vec![row("a")]);
-        assert_eq!(one.table(120), " check                 found  what to do\n token graph  FAILED  no     do this\n");
+        assert_eq!(one.table(120), " check                found  what to do\n token graph  FAILED  no     do this\n");
         let two = Report::new(vec!["hunt".into()], vec![row("a"), row("b\u{1b}[2J")]);
         assert!(two.table(120).contains(" b\\u{1b}[2J  token graph  FAILED"), "{}", two.table(120));
     }

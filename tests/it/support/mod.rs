@@ -44,18 +44,11 @@ pub(crate) struct Bench {
     /// The folder; deleted with the bench.
     pub(crate) folder: tempfile::TempDir,
     environment: Vec<(String, String)>,
-    arguments: Vec<String>,
 }
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), environment: Vec::new(), arguments: Vec::new() }
-    }
-
-    /// Arguments that every command of this bench has.
-    pub(crate) fn always(mut self, arguments: &[&str]) -> Self {
-        self.arguments.extend(arguments.iter().map(ToString::to_string));
-        self
+        Self { folder: tempfile::tempdir().unwrap(), environment: Vec::new() }
     }
 
     pub(crate) fn env(mut self, key: &str, value: impl Into<String>) -> Self {
@@ -74,6 +67,14 @@ impl Bench {
         path
     }
 
+    /// Writes a file that its owner alone may read.
+    pub(crate) fn write_private(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.write(name, text);
+        #[cfg(unix)]
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        path
+    }
+
     pub(crate) fn case(&self) -> PathBuf {
         self.path("ircollect-case")
     }
@@ -81,7 +82,7 @@ impl Bench {
     /// The command, not started, without anything of this machine's environment that would steer it.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ircollect"));
-        command.current_dir(self.folder.path()).args(&self.arguments).args(arguments);
+        command.current_dir(self.folder.path()).args(arguments);
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.folder.path());
         if let Some(root) = std::env::var_os("SystemRoot") {
             command.env("SystemRoot", root);

@@ -37,11 +37,6 @@ pub(crate) fn faulty(faults: &[&str]) -> Options {
     Options { faults: faults.iter().map(|fault| fault.parse::<Fault>().unwrap()).collect(), ..generous() }
 }
 
-/// The same, with other caps.
-pub(crate) fn capped(rows: u64) -> Options {
-    Options { caps: Caps { rows, ..Caps::default() }, ..generous() }
-}
-
 impl Site {
     /// A lab of its own.
     pub(crate) fn new(options: Options) -> Self {
@@ -54,7 +49,8 @@ impl Site {
         Self::at(Arc::clone(SHARED.get_or_init(|| Arc::new(runtime().block_on(start(generous())).unwrap()))))
     }
 
-    fn at(lab: Arc<Lab>) -> Self {
+    /// Another folder beside the same lab.
+    pub(crate) fn at(lab: Arc<Lab>) -> Self {
         let mut bench = Bench::new();
         let folder = bench.path("lab");
         lab.write(&folder).unwrap();
@@ -137,6 +133,22 @@ impl Site {
     pub(crate) fn ask(&self, query: &str, window: &Value) -> Told {
         runtime().block_on(ask(&self.lab, query, window))
     }
+
+    /// Reads a secret of the lab's vault, as its administrator might.
+    pub(crate) fn vault_secret(&self, name: &str) -> String {
+        runtime().block_on(vault_secret(&self.lab, name))
+    }
+}
+
+/// A token by client secret.
+async fn token(lab: &Lab, name: &str, scope: &str) -> String {
+    let all = lab.registrations();
+    let app = all.iter().find(|app| app.name == name).unwrap();
+    let form =
+        [("client_id", &*app.app_id), ("client_secret", app.secret.expose()), ("scope", scope), ("grant_type", "client_credentials")];
+    let url = format!("{}/{}/oauth2/v2.0/token", lab.url(Service::Authority), lab.tenant());
+    let token: Value = client(lab).post(url).form(&form).send().await.unwrap().json().await.unwrap();
+    token["access_token"].as_str().unwrap().to_owned()
 }
 
 async fn ask(lab: &Lab, query: &str, window: &Value) -> Told {
@@ -145,22 +157,11 @@ async fn ask(lab: &Lab, query: &str, window: &Value) -> Told {
         schema: Vec<std::collections::BTreeMap<String, String>>,
         results: Vec<Box<RawValue>>,
     }
-    let http = client(lab);
-    let all = lab.registrations();
-    let app = all.iter().find(|app| app.name == "ir-collector").unwrap();
-    let form = [
-        ("client_id", app.app_id.as_str()),
-        ("client_secret", app.secret.expose()),
-        ("scope", "https://graph.microsoft.com/.default"),
-        ("grant_type", "client_credentials"),
-    ];
-    let url = format!("{}/{}/oauth2/v2.0/token", lab.url(Service::Authority), lab.tenant());
-    let token: Value = http.post(url).form(&form).send().await.unwrap().json().await.unwrap();
-    let token = token["access_token"].as_str().unwrap();
     let text = |key: &str| window[key].as_str().unwrap();
     let body = json!({"Query": query, "Timespan": format!("{}/{}", text("from"), text("to"))});
     let url = format!("{}/v1.0/security/runHuntingQuery", lab.url(Service::Graph));
-    let answer = http.post(url).bearer_auth(token).json(&body).send().await.unwrap().text().await.unwrap();
+    let token = token(lab, "ir-collector", "https://graph.microsoft.com/.default").await;
+    let answer = client(lab).post(url).bearer_auth(token).json(&body).send().await.unwrap().text().await.unwrap();
     let answer: Answer = serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{error}: {answer:.2000}"));
     Told {
         columns: answer.schema.iter().map(|column| (column["name"].clone(), column["type"].clone())).collect(),
@@ -168,9 +169,17 @@ async fn ask(lab: &Lab, query: &str, window: &Value) -> Told {
     }
 }
 
+async fn vault_secret(lab: &Lab, name: &str) -> String {
+    let token = token(lab, "vault-reader", "https://vault.lab.test/.default").await;
+    let url = format!("https://kv-ir.vault.lab.test/secrets/{name}?api-version=7.4");
+    let secret: Value = client(lab).get(url).bearer_auth(token).send().await.unwrap().json().await.unwrap();
+    secret["value"].as_str().unwrap_or_else(|| panic!("{secret}")).to_owned()
+}
+
 fn client(lab: &Lab) -> reqwest::Client {
     let ca = reqwest::Certificate::from_pem(lab.ca_pem().as_bytes()).unwrap();
-    reqwest::Client::builder().tls_certs_only([ca]).no_proxy().build().unwrap()
+    let vault = lab.address(Service::Vault);
+    reqwest::Client::builder().tls_certs_only([ca]).no_proxy().resolve("kv-ir.vault.lab.test", vault).build().unwrap()
 }
 
 /// The objects of a list, read by a client that shares nothing with ours: by nextLink, else by `$skip`.

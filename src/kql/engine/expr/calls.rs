@@ -19,7 +19,7 @@ impl<'a> Planner<'a> {
         if let Some(Binding::Function(own)) = scope.env.find(function) {
             return self.scalar_function(&own.clone(), arguments, span, scope);
         }
-        if let Mode::Aggregate(collected) = scope.mode
+        if let Mode::Aggregate(collected, _) = scope.mode
             && super::super::plan::aggregates::is_aggregate(function)
         {
             return self.aggregate(function, arguments, span, scope, collected);

@@ -76,7 +76,8 @@ fn has_term(text: &str, item: &str) -> bool {
 }
 
 fn texts_of(values: Vec<Value>) -> Vec<String> {
-    values.into_iter().filter_map(|value| to_text(value).as_text().map(str::to_owned)).collect()
+    let present = values.into_iter().filter(|value| !value.is_null_literal());
+    present.filter_map(|value| to_text(value).as_text().map(str::to_owned)).collect()
 }
 
 fn has_terms(

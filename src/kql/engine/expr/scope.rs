@@ -3,7 +3,7 @@
 use super::super::plan::env::Env;
 use super::super::plan::relation::Slot;
 use super::super::value::Value;
-use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::{Expr, SortExpr};
 use std::cell::RefCell;
 
 /// Expressions that have to be computed below the one that is being translated, each under an id of its own.
@@ -30,9 +30,9 @@ pub(crate) enum Mode<'s> {
     /// Nothing.
     Plain,
     /// Look at neighbouring rows (`prev`, `row_number`): expressions for a window below.
-    Window(&'s Collected, &'s [datafusion::logical_expr::SortExpr], Option<&'s str>),
-    /// Aggregate: expressions for an aggregation below.
-    Aggregate(&'s Collected),
+    Window(&'s Collected, &'s [SortExpr], Option<&'s str>),
+    /// Aggregate: expressions for an aggregation below, and the order that its rows are in.
+    Aggregate(&'s Collected, &'s [SortExpr]),
 }
 
 /// The scope of one expression.

@@ -23,7 +23,7 @@ use datafusion::functions_aggregate::stddev::{stddev_pop_udaf, stddev_udaf};
 use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::functions_aggregate::variance::{var_pop_udaf, var_samp_udaf};
 use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::{AggregateUDF, Case, Expr as PlanExpr, lit};
+use datafusion::logical_expr::{AggregateUDF, Case, Expr as PlanExpr, SortExpr, lit};
 use std::sync::Arc;
 
 const AGGREGATES: &[&str] = &[
@@ -82,6 +82,18 @@ struct Call<'s, 'a> {
     /// The scope of its arguments, in which nothing aggregates.
     scope: Scope<'s, 'a>,
     collected: &'s Collected,
+    /// The order that the rows are in.
+    order: &'s [SortExpr],
+}
+
+impl<'s, 'a> Call<'s, 'a> {
+    fn new(name: &'s str, arguments: &'a [Expr], span: Span, scope: Scope<'s, 'a>, collected: &'s Collected) -> Self {
+        let order = match scope.mode {
+            Mode::Aggregate(_, order) => order,
+            _ => &[],
+        };
+        Self { name, arguments, span, scope: scope.with_mode(Mode::Plain), collected, order }
+    }
 }
 
 impl<'a> Planner<'a> {
@@ -93,7 +105,7 @@ impl<'a> Planner<'a> {
         scope: Scope<'_, 'a>,
         collected: &Collected,
     ) -> Result<Value, QueryError> {
-        let call = Call { name, arguments, span, scope: scope.with_mode(Mode::Plain), collected };
+        let call = Call::new(name, arguments, span, scope, collected);
         match name {
             "count" | "countif" => self.count_call(&call),
             "dcount" | "count_distinct" => self.distinct_call(&call, None),
@@ -146,7 +158,11 @@ impl<'a> Planner<'a> {
     }
 
     fn count_call(&self, call: &Call<'_, 'a>) -> Result<Value, QueryError> {
-        let filter = self.filter_of(call, (!call.arguments.is_empty()).then_some(0))?;
+        // The old form `count(x)` counts rows by a condition; of anything that is none it counts all.
+        let filter = match call.arguments.first() {
+            Some(condition) if self.scalar(condition, call.scope)?.kind == TypeName::Bool => self.filter_of(call, Some(0))?,
+            _ => None,
+        };
         Ok(self.below(call, count_udaf(), vec![lit(1_i64)], filter, TypeName::Long))
     }
 
@@ -255,7 +271,12 @@ impl<'a> Planner<'a> {
             "make_list_with_nulls" => Gather::ListWithNulls,
             _ => Gather::List,
         };
-        Ok(self.below(call, gather(what, most), vec![as_json(value).expr], filter, TypeName::Dynamic))
+        // Lists and sets are in the order of a sorted table: its keys come along.
+        let order = if what == Gather::Bag { &[][..] } else { call.order };
+        let directions = order.iter().map(|sort| (sort.asc, sort.nulls_first)).collect();
+        let keys = order.iter().map(|sort| sort.expr.clone());
+        let args = std::iter::once(as_json(value).expr).chain(keys).collect();
+        Ok(self.below(call, gather(what, most, directions), args, filter, TypeName::Dynamic))
     }
 
     /// Aggregates that yield several columns, where the call is one of them.
@@ -268,7 +289,7 @@ impl<'a> Planner<'a> {
         scope: Scope<'_, 'a>,
         collected: &Collected,
     ) -> Option<Result<Vec<Computed>, QueryError>> {
-        let call = Call { name, arguments, span, scope: scope.with_mode(Mode::Plain), collected };
+        let call = Call::new(name, arguments, span, scope, collected);
         match name {
             "arg_max" | "argmax" => Some(self.arg_call(&call, Choice::Max, groups)),
             "arg_min" | "argmin" => Some(self.arg_call(&call, Choice::Min, groups)),

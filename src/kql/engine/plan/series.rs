@@ -120,7 +120,7 @@ impl<'a> Planner<'a> {
         let collected = Collected::default();
         let mut results = Vec::new();
         for aggregate in aggregates {
-            let scope = Scope::new(&relation.slots, env).with_mode(Mode::Aggregate(&collected));
+            let scope = Scope::new(&relation.slots, env).with_mode(Mode::Aggregate(&collected, &relation.order));
             results.extend(self.aggregated(&aggregate.value, &groups, scope)?);
         }
         let all: Vec<Slot> = groups.into_iter().chain([place]).collect();

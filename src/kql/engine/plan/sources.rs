@@ -6,20 +6,24 @@ use super::super::expr::{names, names::Names};
 use super::super::scalar::arrays::steps;
 use super::super::scalar::convert::{convert, to_dynamic};
 use super::super::table::Table;
-use super::super::types::{Column, arrow_schema};
+use super::super::types::{Column, arrow_schema, arrow_type};
 use super::super::value::Value;
 use super::Planner;
 use super::env::{Binding, Env};
 use super::relation::{Relation, Slot, column, plan_error};
 use super::statements::{Outcome, is_database};
 use crate::kql::ast::{ColumnDeclaration, Expr, ExprKind, Literal, Name, Span, TypeName};
-use datafusion::arrow::array::{ArrayRef, RecordBatch};
+use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use datafusion::arrow::compute::cast;
 use datafusion::catalog::MemTable;
 use datafusion::common::Column as PlanColumn;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlanBuilder};
 use datafusion::scalar::ScalarValue;
 use std::sync::Arc;
+
+/// Rows of a `range` are made at once: more would not fit into memory.
+const LONGEST_RANGE: i128 = 20_000_000;
 
 impl<'a> Planner<'a> {
     /// Plans a tabular expression.
@@ -194,13 +198,16 @@ impl<'a> Planner<'a> {
         let (Some(first), Some(last), Some(length)) = (from.as_i64(), to.as_i64(), step.as_i64()) else {
             return Err(self.semantic("range: bounds and step must be constants", span));
         };
-        let make = |nanos: i64| match kind {
-            TypeName::Datetime => Value::datetime(nanos),
-            TypeName::Timespan => Value::timespan(nanos),
-            _ => Value::long(nanos),
-        };
-        let cells = steps(first, last, length).map(|values| values.filter_map(|value| make(value).literal().cloned()).collect());
-        self.rows_of(&[Column::new(&name.text, kind)], vec![cells.unwrap_or_default()], span)
+        let points = if length == 0 { 0 } else { (i128::from(last) - i128::from(first)).div_euclid(i128::from(length)) + 1 };
+        if points > LONGEST_RANGE {
+            return Err(self.semantic(format!("range: {points} rows are too many"), span));
+        }
+        let values: Int64Array = steps(first, last, length).into_iter().flatten().collect();
+        let values: ArrayRef = Arc::new(values);
+        let column = Column::new(&name.text, kind);
+        let values = cast(&values, &arrow_type(kind)).map_err(|error| plan_error(&error.into(), span))?;
+        let batch = RecordBatch::try_new(arrow_schema(std::slice::from_ref(&column)), vec![values]);
+        self.batches(&[column], vec![batch.map_err(|error| plan_error(&error.into(), span))?], span)
     }
 
     fn real_range(&self, name: &Name, bounds: [Value; 3], span: Span) -> Result<Relation, QueryError> {

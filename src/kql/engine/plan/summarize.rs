@@ -36,7 +36,7 @@ impl<'a> Planner<'a> {
         let collected = Collected::default();
         let mut results = Vec::new();
         for expr in aggregates {
-            let scope = Scope::new(&relation.slots, env).with_mode(Mode::Aggregate(&collected));
+            let scope = Scope::new(&relation.slots, env).with_mode(Mode::Aggregate(&collected, &relation.order));
             results.extend(self.aggregated(expr, groups, scope)?);
         }
         let part = relation.part.clone();
@@ -107,7 +107,7 @@ impl<'a> Planner<'a> {
             _ => (&[], expr),
         };
         if let ExprKind::Call { name, arguments } = &value.kind
-            && let Mode::Aggregate(collected) = scope.mode
+            && let Mode::Aggregate(collected, _) = scope.mode
             && let Some(results) = self.many_columns(&name.text, arguments, groups, value.span, scope, collected)
         {
             return results.map(|results| renamed(results, names));

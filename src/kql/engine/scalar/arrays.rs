@@ -190,7 +190,7 @@ fn range(args: &Args) -> Outcome {
     }
     let step = if args.len() > 2 { args.long(2) } else { Value::long(1) };
     Ok(map3::<Long, Long, Long, Made>("range", "", TypeName::Dynamic, (args.long(0), args.long(1), step), |start, end, step| {
-        Some(Made(json::array(steps(start, end, step)?.map(|value| value.to_string()))))
+        Some(Made(json::array(steps(start, end, step)?.take(MOST).map(|value| value.to_string()))))
     }))
 }
 
@@ -200,7 +200,7 @@ pub(crate) fn steps(start: i64, end: i64, step: i64) -> Option<impl Iterator<Ite
         return None;
     }
     let inside = move |value: &i64| if step > 0 { *value <= end } else { *value >= end };
-    Some(std::iter::successors(Some(start), move |value| value.checked_add(step)).take_while(inside).take(MOST))
+    Some(std::iter::successors(Some(start), move |value| value.checked_add(step)).take_while(inside))
 }
 
 fn time_range(args: &Args) -> Value {
@@ -208,7 +208,7 @@ fn time_range(args: &Args) -> Value {
     use super::cells::{Span, Time};
     let step = if args.len() > 2 { args.get(2) } else { Value::timespan(super::super::clock::HOUR) };
     map3::<Time, Time, Span, Made>("range", "time", TypeName::Dynamic, (args.get(0), args.time(1), step), |start, end, step| {
-        Some(Made(json::array(steps(start, end, step)?.map(|nanos| json::quoted(&format_datetime(nanos))))))
+        Some(Made(json::array(steps(start, end, step)?.take(MOST).map(|nanos| json::quoted(&format_datetime(nanos))))))
     })
 }
 

@@ -72,5 +72,10 @@ pub(super) fn make(source: Source<'_>, info: &'static TableInfo) -> Table {
     let families = [processes::make, events::make, mail::make, apps::make, identity::make, people::make];
     let states = [alerts::make, inventory::make, tvm::make, exposure::make];
     let made = families.iter().chain(&states).find_map(|family| family(source, info));
-    made.unwrap_or_else(|| source.state::<u8>(info, &[], |_| {}))
+    made.unwrap_or_else(|| blank(source, info))
+}
+
+/// Makes a table without rows.
+pub(super) fn blank(source: Source<'_>, info: &'static TableInfo) -> Table {
+    source.state::<u8>(info, &[], |_| {})
 }

@@ -3,8 +3,9 @@
 use super::{Source, facets};
 use crate::kql::engine::Table;
 use crate::kql::tables::TableInfo;
+use crate::lab::data::chance::mix;
 use crate::lab::data::log::{FileAct, Load, Net, Proc};
-use crate::lab::data::sheet::Sheet;
+use crate::lab::data::sheet::{Pen, Sheet};
 use crate::lab::data::world::{Hash, Line, Remote};
 
 pub(super) fn make(source: Source<'_>, info: &'static TableInfo) -> Option<Table> {
@@ -34,8 +35,9 @@ fn process<'a>(sheet: &mut Sheet<'_, &'a Proc>, source: Source<'a>) {
 }
 
 fn network(sheet: &mut Sheet<'_, &Net>, source: Source<'_>) {
-    let remote = |net: &&Net| source.world.remotes.get(usize::from(net.remote));
+    let listening = |net: &&Net| net.action == "ListeningConnectionCreated";
     let inbound = |net: &&Net| net.action.starts_with("Inbound");
+    let remote = |net: &&Net| source.world.remotes.get(usize::from(net.remote)).filter(|_| !listening(net));
     sheet.time("Timestamp", |net| net.time);
     facets::device(sheet, source, |net| source.host(net.proc));
     sheet.word("ActionType", |net| net.action);
@@ -43,20 +45,27 @@ fn network(sheet: &mut Sheet<'_, &Net>, source: Source<'_>) {
     sheet.maybe_int("RemotePort", |net| if inbound(net) { Some(i32::from(net.local_port)) } else { remote(net).map(|remote| remote.port) });
     sheet.word("RemoteUrl", |net| remote(net).filter(|_| !inbound(net)).map_or("", |remote| remote.host));
     sheet.word("LocalIP", |net| source.device(source.host(net.proc)).ip);
-    sheet.int("LocalPort", |net| if inbound(net) { 445 } else { i32::from(net.local_port) });
+    sheet.int("LocalPort", |net| if inbound(net) || listening(net) { 445 } else { i32::from(net.local_port) });
     sheet.word("Protocol", |net| if remote(net).is_some_and(|remote| matches!(remote.port, 53 | 123)) { "Udp" } else { "Tcp" });
     sheet.same("LocalIPType", "Private");
     sheet.word("RemoteIPType", |net| remote(net).map_or("", Remote::ip_type));
     facets::initiating(sheet, source, |net| source.log.proc(net.proc));
     facets::report(sheet, false, |net| (net.time, net.proc));
-    sheet.text("AdditionalFields", |net, pen| {
-        if net.action == "DnsConnectionInspected" {
-            pen.args(format_args!(
-                r#"{{"direction":"Out","conn_state":"SF","query":"outlook.office365.com","qtype_name":"A","uid":"C{:x}"}}"#,
-                net.proc
-            ));
-        }
-    });
+    sheet.text("AdditionalFields", |net, pen| inspected(net, remote(net).map_or("", |remote| remote.host), pen));
+}
+
+/// Writes what the inspection of a connection's first bytes told.
+fn inspected(net: &Net, host: &str, pen: &mut Pen<'_>) {
+    let id = mix(u64::from(net.proc));
+    match net.action {
+        "DnsConnectionInspected" => pen.args(format_args!(
+            r#"{{"direction":"Out","conn_state":"SF","query":"outlook.office365.com","qtype_name":"A","rcode_name":"NOERROR","uid":"C{id:x}"}}"#
+        )),
+        "HttpConnectionInspected" => pen.args(format_args!(
+            r#"{{"direction":"Out","host":"{host}","method":"GET","uri":"/","user_agent":"Microsoft-CryptoAPI/10.0","status_code":200,"uid":"C{id:x}"}}"#
+        )),
+        _ => {}
+    }
 }
 
 fn file(sheet: &mut Sheet<'_, &FileAct>, source: Source<'_>) {
