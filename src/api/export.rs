@@ -227,7 +227,7 @@ mod tests {
     }
 
     fn read(kept: &mut Kept, body: &[u8], piece: usize) -> Result<(), Broken> {
-        let head = Head { status: 200, headers: std::default::Default::default(), request_id: None, client_request_id: String::new() };
+        let head = Head { status: 200, headers: Default::default(), request_id: None, client_request_id: String::new() };
         let mut unpacker = Unpacker { state: State::Start(Vec::new()), objects: kept, rows: 0 };
         unpacker.begin(&head)?;
         body.chunks(piece).try_for_each(|piece| unpacker.chunk(piece))?;
@@ -238,7 +238,9 @@ mod tests {
 
     #[test]
     fn rows_come_out_verbatim_packed_or_not_in_any_pieces() {
-        for body in [packed(ROWS), ROWS.as_bytes().to_vec(), [packed("{\"a\":1}\n"), packed("{\"b\":\"\u{2028}\u{85}\"}\n{\"c\":3}\n")].concat()] {
+        for body in
+            [packed(ROWS), ROWS.as_bytes().to_vec(), [packed("{\"a\":1}\n"), packed("{\"b\":\"\u{2028}\u{85}\"}\n{\"c\":3}\n")].concat()]
+        {
             for piece in [1, 2, 7, 10_000] {
                 let mut kept = Kept::default();
                 assert!(read(&mut kept, &body, piece).is_ok());

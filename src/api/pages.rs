@@ -72,10 +72,8 @@ pub struct Page {
 const NEXT: &[&str] = &["@odata.nextLink", "odata.nextLink", "nextLink"];
 const COUNT: &[&str] = &["@odata.count", "odata.count"];
 const ERROR: &[&str] = &["error", "Error"];
-const SHAPE: Shape = Shape {
-    rows: &["value"],
-    kept: &["@odata.nextLink", "odata.nextLink", "nextLink", "@odata.count", "odata.count", "error", "Error"],
-};
+const SHAPE: Shape =
+    Shape { rows: &["value"], kept: &["@odata.nextLink", "odata.nextLink", "nextLink", "@odata.count", "odata.count", "error", "Error"] };
 
 impl Client<'_> {
     /// Returns the same on another lane.
@@ -87,14 +85,9 @@ impl Client<'_> {
     /// Returns the URL of a path, and query, below the API's root.
     ///
     /// # Errors
-    /// [`Kind::Usage`] where it is none, or would leave the root.
+    /// As for [`below`].
     pub fn url(&self, path: &str) -> Result<Url> {
-        let text = format!("{}{path}", self.root.as_str().trim_end_matches('/'));
-        let url: Url = text.parse().map_err(|cause| Error::new(Kind::Usage, format!("`{path}` is no path of {}", self.api)).caused_by(cause))?;
-        if !path.starts_with('/') || url.origin() != self.root.origin() {
-            return Err(Error::new(Kind::Usage, format!("`{path}` is no path of {}", self.api.title())).hint("write it as /v1.0/..."));
-        }
-        Ok(url)
+        below(&self.root, path)
     }
 
     /// Reads a nextLink, which must lead to the API's own origin: nowhere else is the token sent.
@@ -146,7 +139,8 @@ impl Client<'_> {
     async fn read(&self, call: &Call) -> Result<Value> {
         let mut body = Small(Vec::new());
         self.transport.send(call, self.auth, self.budget, &mut body).await?;
-        serde_json::from_slice(&body.0).map_err(|cause| Error::new(Kind::Failed, format!("{}: the answer is not JSON", call.doing)).caused_by(cause))
+        serde_json::from_slice(&body.0)
+            .map_err(|cause| Error::new(Kind::Failed, format!("{}: the answer is not JSON", call.doing)).caused_by(cause))
     }
 
     /// A GET with the bearer, which keeps to the root's origin.
@@ -158,6 +152,16 @@ impl Client<'_> {
             None => call,
         }
     }
+}
+
+/// Returns the URL of a path, and query, below an API's root.
+///
+/// # Errors
+/// [`Kind::Usage`] where they make none, or it would leave the root.
+pub fn below(root: &Url, path: &str) -> Result<Url> {
+    let none = || Error::new(Kind::Usage, format!("`{path}` is no path of {root}")).hint("write it as /v1.0/...");
+    let url: Url = format!("{}{path}", root.as_str().trim_end_matches('/')).parse().map_err(|cause| none().caused_by(cause))?;
+    if path.starts_with('/') && url.origin() == root.origin() { Ok(url) } else { Err(none()) }
 }
 
 /// Reads a link, which must lead to the origin of `root` and nowhere else.
@@ -321,7 +325,7 @@ mod tests {
     }
 
     fn head() -> Head {
-        Head { status: 200, headers: std::default::Default::default(), request_id: None, client_request_id: String::new() }
+        Head { status: 200, headers: Default::default(), request_id: None, client_request_id: String::new() }
     }
 
     fn read(body: &str, single: bool) -> (Vec<String>, Result<Page, String>) {
@@ -370,13 +374,13 @@ mod tests {
     #[test]
     fn pages_are_read_whatever_the_order_of_their_members() {
         let (rows, page) = read(r#"{"@odata.nextLink":"https://x/?a","value":[{"a":1},{"b":[]}],"@odata.count":7}"#, false);
-        assert_eq!((rows, page.unwrap()), (vec![r#"{"a":1}"#.to_owned(), r#"{"b":[]}"#.to_owned()], Page {
-            objects: 2,
-            bytes: 82,
-            next: Some("https://x/?a".to_owned()),
-            count: Some(7),
-            request_id: None,
-        }));
+        assert_eq!(
+            (rows, page.unwrap()),
+            (
+                vec![r#"{"a":1}"#.to_owned(), r#"{"b":[]}"#.to_owned()],
+                Page { objects: 2, bytes: 82, next: Some("https://x/?a".to_owned()), count: Some(7), request_id: None }
+            )
+        );
         assert_eq!(read(r#"{"value":[],"@odata.nextLink":null}"#, false).1.unwrap().next, None);
         assert!(read(r#"{"value":[],"error":{"code":"x"}}"#, false).1.unwrap_err().contains("holds an error"));
         assert!(read(r#"{"error":{"code":"x"}}"#, false).1.is_err());

@@ -27,8 +27,11 @@ pub struct Pages(pub Option<u64>);
 fn pages(text: &str) -> Result<Pages, String> {
     match text {
         "all" => Ok(Pages(None)),
-        number => {
-            number.parse().ok().filter(|number| *number > 0).map(|number| Pages(Some(number))).ok_or_else(|| "give a number from 1 on, or all".to_owned())
-        }
+        number => number
+            .parse()
+            .ok()
+            .filter(|number| *number > 0)
+            .map(|number| Pages(Some(number)))
+            .ok_or_else(|| "give a number from 1 on, or all".to_owned()),
     }
 }

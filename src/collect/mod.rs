@@ -3,7 +3,6 @@
 //! It asks through [`Hunter`] and tells through [`Observer`]; it knows neither HTTP client, command line nor environment.
 
 mod batch;
-pub mod catalogue;
 mod cutting;
 mod finish;
 mod hunt;

@@ -16,13 +16,19 @@ pub(super) struct Outcome {
     pub(super) skipped: Vec<Skip>,
 }
 
+/// Sums up what came of a command; where nothing did, the error is shown at once.
 pub(super) fn summary(context: &Context, command: &'static str, outcome: Result<Outcome>) -> Summary {
+    if let Err(error) = &outcome {
+        context.console.error(error);
+    }
+    let case = context.case_dir().map(|case| case.display().to_string()).unwrap_or_default();
+    summed_up(command, context.now, case, outcome)
+}
+
+fn summed_up(command: &'static str, started: Timestamp, case: String, outcome: Result<Outcome>) -> Summary {
     let (outcome, error) = match outcome {
         Ok(outcome) => (outcome, None),
-        Err(error) => {
-            context.console.error(&error);
-            (Outcome::default(), Some(report::Failure::from(&error)))
-        }
+        Err(error) => (Outcome::default(), Some(report::Failure::from(&error))),
     };
     let code = error.as_ref().map_or_else(|| report::exit_code(&outcome.jobs), |error| error.exit);
     Summary {
@@ -30,13 +36,23 @@ pub(super) fn summary(context: &Context, command: &'static str, outcome: Result<
         schema: 1,
         command,
         status: report::run_status(&outcome.jobs, code),
-        started: context.now,
+        started,
         ended: Timestamp::now(),
-        case: context.case_dir().map(|case| case.display().to_string()).unwrap_or_default(),
+        case,
         skipped: outcome.skipped,
         jobs: outcome.jobs,
         error,
     }
+}
+
+/// Prints the summary of a command line that was not understood: whoever asked for JSON gets it.
+pub(super) fn not_understood(command: &'static str, error: Error) -> Result<()> {
+    print_summary(&summed_up(command, Timestamp::now(), String::new(), Err(error)))
+}
+
+fn print_summary(summary: &Summary) -> Result<()> {
+    let json = serde_json::to_string(summary).map_err(|error| Error::new(Kind::Failed, "writing the summary").caused_by(error))?;
+    print_data(&format!("{json}\n"))
 }
 
 /// Says and prints the summary, and returns the exit code.
@@ -49,8 +65,7 @@ pub(super) fn finish(context: &Context, summary: &Summary) -> Result<u8> {
         context.console.error(&error);
     }
     if context.global.json {
-        let json = serde_json::to_string(summary).map_err(|error| Error::new(Kind::Failed, "writing the summary").caused_by(error))?;
-        print_data(&format!("{json}\n"))?;
+        print_summary(summary)?;
     }
     Ok(summary.error.as_ref().map_or_else(|| report::exit_code(&summary.jobs), |error| error.exit))
 }

@@ -1,8 +1,8 @@
 //! `collect`: a plan, which is pulls and queries over one window; the built-in one is for the first hour of an investigation.
 
-use super::{Context, closing, closing::Outcome, hunt, pull, window};
+use super::{Context, closing, closing::Outcome, hunt, pull, session::Session, sources, window};
 use crate::{
-    api::catalogue::Source,
+    api::catalogue::{Catalogue, Source},
     cli::{ApiChoice, CollectArgs, HuntArgs, OutputFormat, Param, PullArgs, Slice, ViaChoice},
     collect::report::Job,
     console::{print_data, table},
@@ -75,6 +75,7 @@ const PACK: &[(&str, &str)] = pack![
 
 /// A plan that was read, flags over it.
 struct Plan {
+    name: String,
     pulls: Option<PullArgs>,
     hunts: Option<HuntArgs>,
     window: Window,
@@ -100,11 +101,14 @@ fn read(plan: &str) -> Result<(File, PathBuf)> {
     } else {
         let path = Path::new(plan);
         let text = fs_err::read_to_string(path).map_err(|error| {
-            Error::new(Kind::Usage, format!("the plan `{plan}` cannot be read")).caused_by(error).hint("name a file, or the built-in plan: triage")
+            Error::new(Kind::Usage, format!("the plan `{plan}` cannot be read"))
+                .caused_by(error)
+                .hint("name a file, or the built-in plan: triage")
         })?;
         (text, path.parent().map(Path::to_owned).unwrap_or_default())
     };
-    let file = toml::from_str(&text).map_err(|error| Error::new(Kind::Usage, format!("the plan `{plan}` is not right")).caused_by(error))?;
+    let file =
+        toml::from_str(&text).map_err(|error| Error::new(Kind::Usage, format!("the plan `{plan}` is not right")).caused_by(error))?;
     Ok((file, base))
 }
 
@@ -115,7 +119,8 @@ fn settle(context: &Context, args: &CollectArgs, file: &File, base: &Path) -> Re
     let format = if args.format.is_empty() { formats(&file.formats)? } else { args.format.clone() };
     let folder = (args.plan == "triage").then(built_in).transpose()?;
     let paths: Vec<PathBuf> = file.queries.iter().map(|path| base.join(path)).collect();
-    let packs: Vec<PathBuf> = folder.iter().map(|folder| folder.path().join("triage")).chain(paths.iter().filter(|path| path.is_dir()).cloned()).collect();
+    let packs: Vec<PathBuf> =
+        folder.iter().map(|folder| folder.path().join("triage")).chain(paths.iter().filter(|path| path.is_dir()).cloned()).collect();
     let queries: Vec<PathBuf> = paths.into_iter().filter(|path| !path.is_dir()).collect();
     // Both settle the same window from this, against the same now.
     let (from, to, last) = (from.clone(), to.clone(), last.clone());
@@ -154,7 +159,8 @@ fn settle(context: &Context, args: &CollectArgs, file: &File, base: &Path) -> Re
     if pulls.is_none() && hunts.is_none() {
         return Err(Error::new(Kind::Usage, "the plan names neither pulls nor queries").hint("see `pulls` and `queries` of a plan"));
     }
-    Ok(Plan { pulls, hunts, window, folder })
+    let name = file.name.clone().unwrap_or_else(|| args.plan.clone());
+    Ok(Plan { name, pulls, hunts, window, folder })
 }
 
 fn formats(names: &[String]) -> Result<Vec<OutputFormat>> {
@@ -193,16 +199,33 @@ fn built_in() -> Result<tempfile::TempDir> {
 }
 
 async fn collect(context: &Context, plan: &Plan) -> Result<Outcome> {
+    let settings = context.settings()?;
+    let pulling = plan.pulls.as_ref().map(|args| pull::Plan::new(args, &settings.sources, plan.window, false)).transpose()?;
     let hunting = plan.hunts.as_ref().map(|args| hunt::Plan::read(context, args).map(|read| (args, read))).transpose()?;
-    let mut outcome = match &plan.pulls {
-        Some(args) => pull::collect(context, args).await?,
-        None => Outcome::default(),
+    let session = Session::open(context, settings)?;
+    let outcome = match session.connect(|_| Ok(())).await {
+        Ok(tenants) => {
+            let pulls = async {
+                match &pulling {
+                    Some(pulling) => pull::jobs(&session, pulling, &tenants).await,
+                    None => Outcome::default(),
+                }
+            };
+            let hunts = async {
+                match &hunting {
+                    Some((args, read)) => hunt::jobs(&session, args, read, &tenants).await,
+                    None => Vec::new(),
+                }
+            };
+            // They have lanes of their own, so that neither waits for the other.
+            let (mut outcome, hunts) = futures::join!(pulls, hunts);
+            outcome.jobs.extend(hunts.into_iter().map(|job| named(job, plan)));
+            Ok(outcome)
+        }
+        Err(error) => Err(error),
     };
-    if let Some((args, read)) = &hunting {
-        let jobs = hunt::collect(context, args, read).await?;
-        outcome.jobs.extend(jobs.into_iter().map(|job| named(job, plan)));
-    }
-    Ok(outcome)
+    session.close(&outcome)?;
+    outcome
 }
 
 /// A built-in query is named as such, not by where it lay for this run.
@@ -216,16 +239,20 @@ fn named(job: Job, plan: &Plan) -> Job {
 
 /// Shows what would be asked, and the least time that the limits take.
 fn explain(context: &Context, plan: &Plan) -> Result<u8> {
-    let settings = context.settings().ok();
-    let catalogue = pull::catalogue(settings.as_ref())?;
-    let sources = plan.pulls.as_ref().map(|args| pull::chosen(&catalogue, args)).transpose()?.unwrap_or_default();
+    let own = context.settings().map(|settings| settings.sources).unwrap_or_default();
+    let catalogue = sources::catalogue(&own)?;
+    let pulling = plan.pulls.as_ref().map(|args| pull::Plan::new(args, &own, plan.window, false)).transpose()?;
+    let sources = pulling.map(|pulling| pulling.sources).unwrap_or_default();
     let queries = plan.hunts.as_ref().map(|args| hunt::Plan::read(context, args)).transpose()?.map(|plan| plan.queries).unwrap_or_default();
     let seconds = least(&sources, &catalogue, queries.len());
     let window = format!("[{}, {})", rfc3339(plan.window.from), rfc3339(plan.window.to));
     if context.global.json {
-        let pulls: Vec<_> = sources.iter().map(|source| json!({"name": source.display_name(), "path": source.path, "windowed": source.time.is_some()})).collect();
+        let pulls: Vec<_> = sources
+            .iter()
+            .map(|source| json!({"name": source.display_name(), "path": source.path, "windowed": source.time.is_some()}))
+            .collect();
         let hunts: Vec<_> = queries.iter().map(|query| &query.name).collect();
-        let whole = json!({"window": plan.window, "pulls": pulls, "queries": hunts, "calls_at_least": sources.len() + queries.len(), "seconds_at_least": seconds});
+        let whole = json!({"plan": plan.name, "window": plan.window, "pulls": pulls, "queries": hunts, "calls_at_least": sources.len() + queries.len(), "seconds_at_least": seconds});
         print_data(&format!("{whole:#}\n"))?;
         return Ok(0);
     }
@@ -238,19 +265,25 @@ fn explain(context: &Context, plan: &Plan) -> Result<u8> {
         table.add_row([format!("hunt {}", query.name), "runHuntingQuery".to_owned(), window.clone()]);
     }
     let calls = sources.len() + queries.len();
-    print_data(&format!("{table}\nat least {calls} calls; the limits alone take at least {seconds} s, and more for each page and slice more\n"))?;
+    print_data(&format!(
+        "{table}\nat least {calls} calls; the limits alone take at least {seconds} s, and more for each page and slice more\n"
+    ))?;
     Ok(0)
 }
 
 /// The least seconds that the limits take, one call a source and query, the lanes side by side.
-fn least(sources: &[Source], catalogue: &crate::api::catalogue::Catalogue, queries: usize) -> u64 {
+fn least(sources: &[Source], catalogue: &Catalogue, queries: usize) -> u64 {
     let mut calls: BTreeMap<&str, u64> = BTreeMap::new();
     for source in sources {
         *calls.entry(&source.lane).or_default() += 1;
     }
     let of_lane = |(lane, calls): (&&str, &u64)| {
         let windows = catalogue.lane(lane).windows();
-        windows.iter().map(|(most, length)| calls.saturating_sub(1) / u64::from((*most).max(1)) * length.as_secs()).max().unwrap_or_default()
+        windows
+            .iter()
+            .map(|(most, length)| calls.saturating_sub(1) / u64::from((*most).max(1)) * length.as_secs())
+            .max()
+            .unwrap_or_default()
     };
     let hunting = u64::try_from(queries).unwrap_or_default().saturating_sub(1) / 45 * 60;
     calls.iter().map(of_lane).max().unwrap_or_default().max(hunting)
@@ -263,7 +296,7 @@ mod tests {
     #[test]
     fn the_built_in_plan_is_sound() {
         let (file, _) = read("triage").unwrap();
-        let catalogue = pull::catalogue(None).unwrap();
+        let catalogue = Catalogue::built_in().unwrap();
         assert!(file.pulls.len() > 12 && file.pulls.iter().all(|name| catalogue.find(name).is_ok()));
         assert_eq!((file.name.as_deref(), PACK.len()), (Some("triage"), 25));
         for (name, text) in PACK {

@@ -70,7 +70,8 @@ fn target(args: &GetArgs, profile: &Profile) -> Result<Target> {
     let mut known: Vec<_> = known.filter(|(_, endpoint)| endpoint.url.origin() == url.origin()).collect();
     known.sort_by_key(|(api, _)| !is_like(*api, url.path()));
     let Some((api, endpoint)) = known.first() else {
-        let message = format!("{} is at no API of the cloud `{}`: no token is sent there", url.origin().ascii_serialization(), profile.cloud.name);
+        let message =
+            format!("{} is at no API of the cloud `{}`: no token is sent there", url.origin().ascii_serialization(), profile.cloud.name);
         return Err(Error::new(Kind::Usage, message).hint("if it is meant, say whose token it takes: --scope https://.../.default"));
     };
     at(endpoint, *api, url.as_str(), args)

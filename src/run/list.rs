@@ -1,6 +1,6 @@
 //! `pull --list`: the sources there are, and, where there is a configuration, which of them the token may read.
 
-use super::{Context, pull, wire, wire::Wires};
+use super::{Context, sources, wire, wire::Wires};
 use crate::{
     api::{
         catalogue::{Catalogue, Lane, Paging, Source},
@@ -19,13 +19,14 @@ type Roles = BTreeMap<Api, Vec<String>>;
 
 pub(super) async fn run(context: &Context, args: &PullArgs) -> Result<u8> {
     let settings = settings(context)?;
-    let catalogue = pull::catalogue(settings.as_ref())?;
+    let catalogue = sources::catalogue(settings.as_ref().map_or(&[], |settings| &settings.sources))?;
     let roles = match &settings {
         Some(settings) => roles(context, settings).await,
         None => None,
     };
-    let sources: Vec<&Source> = catalogue.iter().filter(|source| pull::is_meant(args.api, source)).collect();
-    let text = if context.global.json { as_json(&catalogue, &sources, roles.as_ref()) } else { as_table(&catalogue, &sources, roles.as_ref()) };
+    let sources = sources::all(&catalogue, args.api);
+    let text =
+        if context.global.json { as_json(&catalogue, &sources, roles.as_ref()) } else { as_table(&catalogue, &sources, roles.as_ref()) };
     print_data(&text)?;
     Ok(0)
 }
@@ -70,7 +71,7 @@ fn readable(roles: Option<&Roles>, source: &Source) -> Option<bool> {
     roles.map(|roles| roles.get(&source.api).is_some_and(|roles| source.is_open_to(roles)))
 }
 
-fn as_table(catalogue: &Catalogue, sources: &[&Source], roles: Option<&Roles>) -> String {
+fn as_table(catalogue: &Catalogue, sources: &[Source], roles: Option<&Roles>) -> String {
     let mut head = vec!["source", "permission", "window", "pages", "limit", "notes"];
     if roles.is_some() {
         head.insert(1, "may read");
@@ -93,10 +94,11 @@ fn as_table(catalogue: &Catalogue, sources: &[&Source], roles: Option<&Roles>) -
     format!("{table}\n")
 }
 
-fn as_json(catalogue: &Catalogue, sources: &[&Source], roles: Option<&Roles>) -> String {
-    let one = |source: &&Source| {
+fn as_json(catalogue: &Catalogue, sources: &[Source], roles: Option<&Roles>) -> String {
+    let one = |source: &Source| {
         let lane = catalogue.lane(&source.lane);
-        let windows: Vec<Value> = lane.windows().iter().map(|(calls, length)| json!({"calls": calls, "seconds": length.as_secs_f64()})).collect();
+        let windows: Vec<Value> =
+            lane.windows().iter().map(|(calls, length)| json!({"calls": calls, "seconds": length.as_secs_f64()})).collect();
         json!({
             "name": source.full_name(), "api": source.api, "path": source.path, "files": source.files, "permission": source.permission,
             "accepted": source.accepted, "paging": paging(source.paging), "page_size": source.page_size,

@@ -3,28 +3,29 @@
 use super::{
     Context, closing,
     closing::Outcome,
-    list, window,
-    wire::{self, Connected, Tenant, Wires},
+    list, resume,
+    session::Session,
+    sources, window,
+    wire::{self, Connected, Tenant},
     witness::OfJob,
 };
 use crate::{
     api::{
         catalogue::{Catalogue, Source},
-        hunting::Api,
         pages::Client,
+        refusal::is_absent,
     },
-    cli::{ApiChoice, PullArgs, ViaChoice},
+    cli::{PullArgs, ViaChoice},
     collect::{
-        Observer, Waiting,
+        Waiting,
         pull::{PullJob, Pulled, Via, pull},
         report::{self, Job},
         side_by_side,
     },
-    console::Progress,
     error::{Error, Kind, Result},
-    journal::{self, RunStarted},
-    settings::{Feature, Settings},
-    store::{Case, Output, Written},
+    journal,
+    settings::{self, Settings},
+    store::{Output, Written},
     time::Window,
     transport::Budget,
 };
@@ -45,104 +46,75 @@ pub(super) async fn run(context: &Context, args: &PullArgs) -> Result<u8> {
     closing::finish(context, &closing::summary(context, "pull", outcome))
 }
 
-pub(super) async fn collect(context: &Context, args: &PullArgs) -> Result<Outcome> {
+async fn collect(context: &Context, args: &PullArgs) -> Result<Outcome> {
     let window = window::settle(args.from.as_deref(), args.to.as_deref(), args.last.as_deref(), context.now)?;
     let settings = context.settings()?;
-    let catalogue = catalogue(Some(&settings))?;
-    let sources = chosen(&catalogue, args)?;
-    one_output(args, &settings, &sources)?;
-    let case = Arc::new(Case::open(&settings.case, env!("CARGO_PKG_VERSION"))?);
-    let sha256 = settings.config.as_ref().map(|config| config.sha256.clone());
-    case.journal().prepare(RunStarted::here(env!("CARGO_PKG_VERSION"), context.command_line(), sha256));
-    let wires = Wires::new(context, &settings, Arc::clone(case.journal()))?;
-    let progress: Arc<dyn Observer> = Arc::new(Progress::new(context.console));
-    let run = Run { context, args, window, settings: &settings, catalogue: &catalogue, wires: &wires, case: &case, progress };
-    let outcome = run.all(&sources).await;
-    case.journal().begin(wires.skew.seconds())?;
-    case.journal().append(closing::ended(&outcome))?;
+    let plan = Plan::new(args, &settings.sources, window, !args.all)?;
+    one_output(args, &settings, &plan.sources)?;
+    let session = Session::open(context, settings)?;
+    let outcome = match session.connect(|_| Ok(())).await {
+        Ok(tenants) => Ok(jobs(&session, &plan, &tenants).await),
+        Err(error) => Err(error),
+    };
+    session.close(&outcome)?;
     outcome
 }
 
-/// The built-in catalogue, and the sources of the configuration.
-pub(super) fn catalogue(settings: Option<&Settings>) -> Result<Catalogue> {
-    let mut catalogue = Catalogue::built_in()?;
-    for own in settings.into_iter().flat_map(|settings| &settings.sources) {
-        let api = Api::ALL.into_iter().find(|api| wire::settings_api(*api) == own.api).unwrap_or(Api::Graph);
-        catalogue.add(Source::custom(&own.name, api, &own.path, own.time_field.as_deref()));
-    }
-    Ok(catalogue)
-}
-
-/// Says whether a source is of the APIs that `--api` means.
-pub(super) fn is_meant(choice: ApiChoice, source: &Source) -> bool {
-    super::allowed::meant(choice).contains(&source.api)
-}
-
-pub(super) fn chosen(catalogue: &Catalogue, args: &PullArgs) -> Result<Vec<Source>> {
-    if args.all {
-        return Ok(catalogue.iter().filter(|source| is_meant(args.api, source)).cloned().collect());
-    }
-    let mut sources: Vec<Source> = Vec::new();
-    for name in &args.source {
-        let own = match super::allowed::meant(args.api) {
-            [only] if !name.contains('/') => catalogue.find(&format!("{only}/{name}"))?,
-            _ => catalogue.find(name)?,
-        };
-        if !sources.contains(own) {
-            sources.push(own.clone());
-        }
-    }
-    Ok(sources)
-}
-
 fn one_output(args: &PullArgs, settings: &Settings, sources: &[Source]) -> Result<()> {
-    let tenants: usize = settings.profiles.iter().map(|profile| profile.tenants.len()).sum();
-    if args.output.is_some() && (tenants > 1 || sources.len() > 1) {
+    if args.output.is_some() && (Session::tenants(settings) > 1 || sources.len() > 1) {
         return Err(Error::new(Kind::Usage, "--output takes the objects of one source in one tenant, and there are several")
             .hint("leave --output out: all are in the case"));
     }
     Ok(())
 }
 
-/// All that the jobs of a run share.
-struct Run<'a> {
-    context: &'a Context,
+/// What was asked for.
+pub(super) struct Plan<'a> {
     args: &'a PullArgs,
+    pub(super) catalogue: Catalogue,
+    pub(super) sources: Vec<Source>,
     window: Window,
-    settings: &'a Settings,
-    catalogue: &'a Catalogue,
-    wires: &'a Wires,
-    case: &'a Arc<Case>,
-    progress: Arc<dyn Observer>,
+    /// The sources were named on the command line: one that cannot be had is a failure.
+    named: bool,
+}
+
+impl<'a> Plan<'a> {
+    pub(super) fn new(args: &'a PullArgs, own: &[settings::Source], window: Window, named: bool) -> Result<Self> {
+        let catalogue = sources::catalogue(own)?;
+        let sources = if args.all { sources::all(&catalogue, args.api) } else { sources::named(&catalogue, &args.source, args.api)? };
+        Ok(Self { args, catalogue, sources, window, named })
+    }
+}
+
+/// Pulls every source from every tenant.
+pub(super) async fn jobs(session: &Session<'_>, plan: &Plan<'_>, tenants: &[Connected]) -> Outcome {
+    let run = Run { session, plan };
+    let mut jobs = Vec::new();
+    for tenant in tenants {
+        for source in &plan.sources {
+            jobs.push(Waiting { tenant: tenant.named.clone(), work: Box::pin(run.one(tenant, source)) });
+        }
+    }
+    let mut outcome = Outcome::default();
+    for pulled in side_by_side(jobs, SIDE_BY_SIDE).await {
+        outcome.jobs.extend(pulled.job);
+        outcome.skipped.extend(pulled.skip);
+    }
+    outcome
+}
+
+/// Why a source is left out, and the permission that would help.
+type LeftOut = (String, Option<String>);
+
+struct Run<'a> {
+    session: &'a Session<'a>,
+    plan: &'a Plan<'a>,
 }
 
 impl Run<'_> {
-    async fn all(&self, sources: &[Source]) -> Result<Outcome> {
-        let mut tenants = wire::connect(self.settings, self.wires, |_| Ok(())).await;
-        if tenants.len() == 1 && tenants.iter().all(|tenant| tenant.reached.is_err()) {
-            return tenants.pop().map_or_else(|| Ok(Outcome::default()), |tenant| tenant.reached.map(|_| Outcome::default()));
-        }
-        self.case.journal().begin(self.wires.skew.seconds())?;
-        for warning in wire::warnings(self.wires, tenants.iter().filter_map(|tenant| tenant.reached.as_ref().ok())) {
-            self.context.console.warn(&warning);
-        }
-        let mut jobs = Vec::new();
-        for tenant in &tenants {
-            for source in sources {
-                jobs.push(Waiting { tenant: tenant.named.clone(), work: Box::pin(self.one(tenant, source)) });
-            }
-        }
-        let mut outcome = Outcome::default();
-        for pulled in side_by_side(jobs, SIDE_BY_SIDE).await {
-            outcome.jobs.extend(pulled.job);
-            outcome.skipped.extend(pulled.skip);
-        }
-        Ok(outcome)
-    }
-
     async fn one(&self, connected: &Connected, source: &Source) -> Pulled {
         let failed = |error: &Error| {
-            let job = Job::failed(report::JobKind::Pull, &source.display_name(), self.window, error);
+            let job = Job::failed(report::JobKind::Pull, &source.display_name(), self.plan.window, error);
             let (tenant, profile, api) = (connected.named.clone(), connected.profile.clone(), source.api.name().to_owned());
             Pulled { job: Some(Job { tenant, profile, api, ..job }), skip: None }
         };
@@ -150,9 +122,9 @@ impl Run<'_> {
             Ok(tenant) => tenant,
             Err(error) => return failed(error),
         };
-        match self.may_pull(tenant, source).await {
+        match self.left_out(tenant, source).await {
             Ok(None) => {}
-            Ok(Some((reason, permission))) => return Pulled { job: None, skip: Some(self.skipped(tenant, source, reason, permission)) },
+            Ok(Some(why)) => return Pulled { job: None, skip: Some(self.skipped(tenant, source, why)) },
             Err(error) => return failed(&error),
         }
         match self.pull(tenant, source).await {
@@ -161,13 +133,13 @@ impl Run<'_> {
         }
     }
 
-    /// With `--all`: why the source is left out, and the permission that would help; none where it is to be pulled. A source that
-    /// was named is asked for whatever the token says: the API has the last word.
-    async fn may_pull(&self, tenant: &Tenant, source: &Source) -> Result<Option<(String, Option<String>)>> {
-        if let Err(error) = is_there(tenant, source) {
-            return if self.args.all { Ok(Some((error.message().to_owned(), None))) } else { Err(error) };
+    /// Says why a source is left out; none where it is to be pulled. One that was named is asked for whatever the token says: the API
+    /// has the last word.
+    async fn left_out(&self, tenant: &Tenant, source: &Source) -> Result<Option<LeftOut>> {
+        if let Err(error) = sources::exists(source, &tenant.profile) {
+            return if self.plan.named { Err(error) } else { Ok(Some((error.message().to_owned(), None))) };
         }
-        if !self.args.all {
+        if self.plan.named {
             return Ok(None);
         }
         let scope = &tenant.profile.cloud.endpoint(wire::settings_api(source.api))?.scope;
@@ -181,25 +153,27 @@ impl Run<'_> {
         }
     }
 
-    fn skipped(&self, tenant: &Tenant, source: &Source, reason: String, permission: Option<String>) -> report::Skip {
-        let skip =
-            report::Skip { name: source.display_name(), api: source.api.name().to_owned(), tenant: tenant.id.clone(), reason, permission };
-        let report::Skip { api, tenant, reason, permission, .. } = skip.clone();
-        let event = journal::Skipped { name: source.name.clone(), api, tenant, reason, permission };
+    fn skipped(&self, tenant: &Tenant, source: &Source, (reason, permission): LeftOut) -> report::Skip {
+        let (api, id) = (source.api.name().to_owned(), tenant.id.clone());
+        let event = journal::Skipped {
+            name: source.name.clone(),
+            api: api.clone(),
+            tenant: id.clone(),
+            reason: reason.clone(),
+            permission: permission.clone(),
+        };
         // A journal that cannot be written to stops the next job, with exit 7.
-        let _told_later = self.case.journal().append(journal::Event::Skipped(event));
-        skip
+        let _told_later = self.session.case.journal().append(journal::Event::Skipped(event));
+        report::Skip { name: source.display_name(), api, tenant: id, reason, permission }
     }
 
     async fn pull(&self, tenant: &Tenant, source: &Source) -> Result<Pulled> {
+        let Session { settings, case, wires, progress, .. } = self.session;
         let endpoint = tenant.profile.cloud.endpoint(wire::settings_api(source.api))?;
-        let lane = |family: &str| {
-            self.wires.family(&tenant.id, source.api, family, self.catalogue, &self.settings.quotas, self.case)
-        };
-        let name = source.display_name();
-        let witness = OfJob { job: name, observer: Arc::clone(&self.progress), beside: Arc::clone(&self.wires.witness) };
-        let transport = self.wires.transport(Arc::new(witness));
-        let budget = Budget::new(self.settings.max_wait);
+        let lane = |family: &str| wires.family(&tenant.id, source.api, family, &self.plan.catalogue, &settings.quotas, case);
+        let witness = OfJob { job: source.display_name(), observer: Arc::clone(progress), beside: Arc::clone(&wires.witness) };
+        let transport = wires.transport(Arc::new(witness));
+        let budget = Budget::new(settings.max_wait);
         let client = Client {
             transport: &transport,
             auth: tenant.app.as_ref(),
@@ -208,16 +182,17 @@ impl Run<'_> {
             root: endpoint.url.clone(),
             scope: endpoint.scope.clone(),
             lane: lane(&source.lane),
-            deadline: self.settings.quotas.of(wire::settings_api(source.api)).timeout,
+            deadline: settings.quotas.of(wire::settings_api(source.api)).timeout,
             prefer: source.prefer.clone(),
             gateway_tries: None,
         };
         let job = self.job(tenant, source, (lane("mde-files"), lane("storage")));
-        let pulled = pull(&job, &client, self.case, self.progress.as_ref()).await;
+        let pulled = pull(&job, &client, case, progress.as_ref()).await;
         Ok(Pulled { job: pulled.job.map(|job| self.output(job)), skip: pulled.skip })
     }
 
     fn job(&self, tenant: &Tenant, source: &Source, file_lanes: (String, String)) -> PullJob {
+        let Plan { args, window, named, .. } = self.plan;
         let fresh = journal::Job {
             id: uuid::Uuid::new_v4().to_string(),
             kind: journal::Work::Pull,
@@ -225,91 +200,37 @@ impl Run<'_> {
             tenant: tenant.id.clone(),
             profile: tenant.profile.name.clone(),
             api: source.api.name().to_owned(),
-            query_sha256: self.args.filter.as_deref().map(sha256),
-            window: source.time.is_some().then_some(self.window),
+            query_sha256: args.filter.as_deref().map(sha256),
+            window: source.time.is_some().then_some(*window),
         };
-        let (window, known_in) = self.since(&fresh, source).unwrap_or((self.window, Vec::new()));
-        let fresh = journal::Job { window: fresh.window.map(|_| window), ..fresh };
-        let known = self.args.resume.then(|| self.earlier(&fresh)).flatten();
-        let job = known.map_or(fresh.clone(), |known| journal::Job { id: known.id.clone(), window: known.window, ..fresh });
+        let resume::Doing { job, window, known_in, resumed } = resume::doing(&self.session.case, args, source, fresh, *window);
         PullJob {
-            window: job.window.unwrap_or(window),
-            open: self.args.to.is_none() && known.is_none(),
             job,
             source: source.clone(),
-            filter: self.args.filter.clone(),
-            resume: self.args.resume,
+            window,
+            open: args.to.is_none() && !resumed,
+            filter: args.filter.clone(),
+            resume: args.resume,
             known_in,
-            via: match self.args.via {
+            via: match args.via {
                 ViaChoice::Auto => Via::Auto,
                 ViaChoice::Json => Via::Json,
                 ViaChoice::Files => Via::Files,
             },
             file_lanes,
-            named: !self.args.all,
+            named: *named,
         }
-    }
-
-    /// With `--since-last`: from where the last complete pull of this source ended, less what turns up late, and the files that
-    /// may hold the same.
-    fn since(&self, fresh: &journal::Job, source: &Source) -> Option<(Window, Vec<String>)> {
-        fresh.window.filter(|_| self.args.since_last)?;
-        let same = |known: &&journal::Known| {
-            let ended = known.ended.as_ref().is_some_and(|ended| ended.status == journal::Outcome::Complete);
-            ended && known.job.window.is_some() && known.job.is_same_work(&journal::Job { window: known.job.window, ..fresh.clone() })
-        };
-        let earlier: Vec<_> = self.case.jobs().iter().filter(same).filter_map(|known| Some((known.job.window?.to, known))).collect();
-        let last = earlier.iter().map(|(to, _)| *to).max()?;
-        let window = Window::new(last.checked_sub(source.lateness).ok()?, self.window.to).ok()?;
-        let overlapping = earlier.iter().filter(|(to, _)| *to > window.from).flat_map(|(_, known)| &known.files);
-        Some((window, overlapping.filter(|file| file.format == "ndjson").map(|file| file.path.clone()).collect()))
-    }
-
-    /// The doing that `--resume` goes on with: of the same window, or, where that was given as a length, of one as long.
-    fn earlier(&self, fresh: &journal::Job) -> Option<&journal::Job> {
-        if let Some(known) = self.case.jobs().latest(fresh) {
-            return Some(&known.job);
-        }
-        let relative = self.args.from.is_none() && self.args.to.is_none();
-        let as_long = |known: &&journal::Known| {
-            let lengths = (known.job.window.map(Window::length), fresh.window.map(Window::length));
-            let length = lengths.0.is_some() && (self.args.since_last || lengths.0 == lengths.1);
-            length && known.job.is_same_work(&journal::Job { window: known.job.window, ..fresh.clone() })
-        };
-        self.case.jobs().iter().rfind(as_long).filter(|_| relative).map(|known| &known.job)
     }
 
     /// Copies the objects to where `--output` says.
     fn output(&self, job: Job) -> Job {
-        let (Some(path), [file]) = (&self.args.output, job.files.as_slice()) else { return job };
+        let (Some(path), [file]) = (&self.plan.args.output, job.files.as_slice()) else { return job };
         let report::StoredFile { path: stored, format, rows, bytes, sha256 } = file.clone();
-        match self.case.output(&Written { path: stored, format, rows, bytes, sha256 }, &Output::new(path)) {
+        match self.session.case.output(&Written { path: stored, format, rows, bytes, sha256 }, &Output::new(path)) {
             Ok(()) => job,
             Err(error) => Job { status: report::JobStatus::Partial, error: Some((&error).into()), ..job },
         }
     }
-}
-
-/// Says whether the profile and its cloud have the source at all.
-fn is_there(tenant: &Tenant, source: &Source) -> Result<()> {
-    let (profile, api) = (&tenant.profile, wire::settings_api(source.api));
-    profile.cloud.endpoint(api)?;
-    match source.feature.as_deref() {
-        Some("security") => profile.cloud.offers(Feature::Security)?,
-        Some("audit-queries") => profile.cloud.offers(Feature::AuditLogQueries)?,
-        Some("identity-protection") => profile.cloud.offers(Feature::IdentityProtection)?,
-        _ => {}
-    }
-    if profile.apis.contains(&api) {
-        return Ok(());
-    }
-    let message = format!("the profile `{}` may not use {}", profile.name, source.api.title());
-    Err(Error::new(Kind::Usage, message).hint(format!("add \"{}\" to its `apis`", source.api)))
-}
-
-/// Says whether an API's own application is not in the tenant (AADSTS500011, 650052).
-pub(super) fn is_absent(error: &Error) -> bool {
-    ["AADSTS500011", "AADSTS650052"].contains(&error.code().as_str())
 }
 
 fn sha256(text: &str) -> String {

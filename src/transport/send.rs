@@ -142,7 +142,7 @@ impl Transport {
     ///
     /// # Errors
     /// [`Kind::Interrupted`].
-    pub async fn rest(&self, doing: &str, length: Duration) -> Result<()> {
+    pub async fn linger(&self, doing: &str, length: Duration) -> Result<()> {
         tokio::select! {
             biased;
             () = self.cancel.cancelled() => Err(Error::new(Kind::Interrupted, format!("{doing}: interrupted"))),

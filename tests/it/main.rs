@@ -10,6 +10,7 @@
 mod bench;
 mod case;
 mod case_death;
+#[cfg(feature = "lab")]
 mod command_tree;
 #[cfg(feature = "lab")]
 mod credentials;
@@ -43,6 +44,7 @@ mod published;
 mod pull;
 mod pull_samples;
 mod reference_clients;
+#[cfg(feature = "lab")]
 mod refused;
 mod samples;
 #[cfg(feature = "lab")]

@@ -207,7 +207,11 @@ fn links_to_elsewhere_are_refused_and_the_token_stays() {
         let site = site(Pulls { link: Some(link.clone()), ..paged(10) });
         let summary = site.summary(6, &["pull", "users"]);
         let job = job(&summary, "users");
-        assert_eq!((&job["status"], &job["error"]["code"], &job["rows"]), (&"partial".into(), &"ForeignOrigin".into(), &10.into()), "{link}: {job}");
+        assert_eq!(
+            (&job["status"], &job["error"]["code"], &job["rows"]),
+            (&"partial".into(), &"ForeignOrigin".into(), &10.into()),
+            "{link}: {job}"
+        );
         assert_eq!(job["gaps"].as_array().unwrap().len(), 1, "{link}");
         let got = site.run(&["get", "graph:/v1.0/users", "--pages", "all"]).expect(1);
         assert_eq!(got.stdout.lines().count(), 1, "{link}");
@@ -249,7 +253,8 @@ fn the_audit_log_is_queried_in_halves_where_it_is_too_much() {
 fn what_lacks_a_licence_or_permission_is_left_out_and_said() {
     let site = site(Pulls { unlicensed: true, ..Pulls::default() });
     let summary = site.summary(0, &["pull", "--all", "--api", "mde"]);
-    let skipped: BTreeMap<&str, &Value> = summary["skipped"].as_array().unwrap().iter().map(|skip| (skip["name"].as_str().unwrap(), skip)).collect();
+    let skipped: BTreeMap<&str, &Value> =
+        summary["skipped"].as_array().unwrap().iter().map(|skip| (skip["name"].as_str().unwrap(), skip)).collect();
     assert!(skipped["mde/software"]["reason"].as_str().unwrap().contains("No Tvm license"), "{skipped:?}");
     assert!(!skipped.contains_key("mde/machines"));
     let named = site.summary(4, &["pull", "mde/software"]);
@@ -335,7 +340,8 @@ fn the_built_in_plan_finds_the_intrusion() {
 #[test]
 fn plans_of_ones_own_take_sources_queries_and_parameters() {
     let site = site(Pulls::default());
-    site.bench.write("plan/queries/one.kql", "declare query_parameters(names:dynamic);\nDeviceInfo | where DeviceName has_any (names) | take 3");
+    site.bench
+        .write("plan/queries/one.kql", "declare query_parameters(names:dynamic);\nDeviceInfo | where DeviceName has_any (names) | take 3");
     site.bench.write("plan/names.txt", "tf-ws-017\n");
     site.bench.write(
         "plan/plan.toml",

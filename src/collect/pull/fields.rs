@@ -49,8 +49,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
         let mut fields = Fields::default();
         let is = |name: Option<&str>, key: &str| name.is_some_and(|name| name.eq_ignore_ascii_case(key));
         while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
-            let (id, updated, time) =
-                (is(Some(&self.0.id), &key), is(self.0.updated.as_deref(), &key), is(self.0.time.as_deref(), &key));
+            let (id, updated, time) = (is(Some(&self.0.id), &key), is(self.0.updated.as_deref(), &key), is(self.0.time.as_deref(), &key));
             if !(id || updated || time) {
                 map.next_value::<IgnoredAny>()?;
                 continue;
@@ -81,7 +80,8 @@ mod tests {
     #[test]
     fn reads_what_matters_in_any_case_and_leaves_the_rest() {
         let names = Names { id: "incidentId".into(), updated: Some("lastUpdateTime".into()), time: Some("lastUpdateTime".into()) };
-        let object = br#"{"x":{"incidentId":1},"IncidentID":264,"big":123456789012345678901234567890,"lastUpdateTime":"2021-04-15T16:16:35.92Z"}"#;
+        let object =
+            br#"{"x":{"incidentId":1},"IncidentID":264,"big":123456789012345678901234567890,"lastUpdateTime":"2021-04-15T16:16:35.92Z"}"#;
         let time = Some("2021-04-15T16:16:35.92Z".to_owned());
         assert_eq!(names.read(object), Fields { id: Some("264".into()), updated: time.clone(), time });
         assert_eq!(names.read(br#"{"incidentId":null}"#), Fields::default());

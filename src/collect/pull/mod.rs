@@ -14,7 +14,7 @@ mod query;
 mod skips;
 mod walk;
 
-use super::{Effort, Observer, hunt::on_disk, plan, report};
+use super::{Effort, Observer, finish::JOINED, hunt::on_disk, report, slices::TICK};
 use crate::{
     api::{
         catalogue::{Paging, Source},
@@ -171,12 +171,12 @@ impl Desk<'_> {
             state.stored.push(Stored { slice: file.slice, file: file.into(), request_ids: file.request_ids.clone() });
         }
         let Some(window) = self.job.slice() else { return all };
-        let joined = known.files.iter().any(|file| file.cut.as_deref() == Some(super::finish::JOINED));
+        let joined = known.files.iter().any(|file| file.cut.as_deref() == Some(JOINED));
         let gaps: Vec<Window> = known.gaps.iter().filter_map(|gap| Window::new(gap.from?, gap.to?).ok()).collect();
         let left = if joined && !gaps.is_empty() {
             gaps
         } else {
-            plan::missing(window, &known.files.iter().filter_map(|file| file.slice).collect::<Vec<_>>())
+            missing(window, &known.files.iter().filter_map(|file| file.slice).collect::<Vec<_>>())
         };
         left.into_iter().map(Some).collect()
     }
@@ -231,7 +231,7 @@ impl Desk<'_> {
         let parts = match self.job.source.paging {
             Paging::Cursor if course.rises() => course.newest.as_ref().map(|(newest, _)| (all.from, *newest, (*newest, all.to))),
             Paging::Link if self.job.source.newest_first && course.falls() => {
-                let after = course.oldest.and_then(|oldest| oldest.checked_add(super::slices::TICK).ok());
+                let after = course.oldest.and_then(|oldest| oldest.checked_add(TICK).ok());
                 after.map(|after| (after, all.to, (all.from, after)))
             }
             _ => None,
@@ -289,3 +289,30 @@ impl Desk<'_> {
 
 /// How the journal marks a file of a list that did not come whole.
 const IN_PART: &str = "in part";
+
+/// Returns what of a window no file holds.
+fn missing(window: Window, held: &[Window]) -> Vec<Window> {
+    let mut held = held.to_vec();
+    held.sort();
+    let (mut missing, mut from) = (Vec::new(), window.from);
+    for slice in held {
+        missing.extend(Window::new(from, slice.from.min(window.to)));
+        from = from.max(slice.to);
+    }
+    missing.extend(Window::new(from, window.to));
+    missing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_lies_between_what_is_held() {
+        let at = |hour: i64| jiff::Timestamp::from_second(1_790_000_000 + hour * 3_600).unwrap();
+        let window = |from, to| Window::new(at(from), at(to)).unwrap();
+        assert_eq!(missing(window(0, 24), &[window(20, 24), window(3, 5), window(4, 8)]), [window(0, 3), window(8, 20)]);
+        assert_eq!(missing(window(0, 24), &[]), [window(0, 24)]);
+        assert!(missing(window(0, 24), &[window(0, 30)]).is_empty());
+    }
+}

@@ -21,7 +21,7 @@ impl Desk<'_> {
         while let Some(window) = left.pop() {
             let (root, query) = self.run_query(window).await?;
             if query.get("isRecordCountLimitExceeded").and_then(Value::as_bool) == Some(true) {
-                let halves = crate::collect::slices::halve(window).ok_or_else(|| self.too_many(&query))?;
+                let halves = halves(window).ok_or_else(|| self.too_many(&query))?;
                 left.extend(halves);
                 continue;
             }
@@ -53,7 +53,9 @@ impl Desk<'_> {
                 "succeeded" => return Ok((url.path().to_owned(), query)),
                 state @ ("failed" | "cancelled") => {
                     let message = format!("{doing}: the service says of the query {id} that it {state}");
-                    return Err(Error::new(Kind::Failed, message).with_code("AuditQueryFailed").hint("run it again, over a shorter window"));
+                    return Err(Error::new(Kind::Failed, message)
+                        .with_code("AuditQueryFailed")
+                        .hint("run it again, over a shorter window"));
                 }
                 _ => {}
             }
@@ -63,7 +65,7 @@ impl Desk<'_> {
                 return Err(Error::new(Kind::Incomplete, message).with_code("AuditQueryRunning").hint(hint));
             }
             self.observer.waiting(&self.name, wait, "for the service to run the query");
-            self.client.transport.rest(&doing, wait).await?;
+            self.client.transport.linger(&doing, wait).await?;
             waited += wait;
             wait = (wait * 3 / 2).min(LONGEST_LOOK);
             query = self.client.json(&doing, &url).await?;
@@ -137,4 +139,11 @@ impl Desk<'_> {
             url = self.client.follow(&next)?;
         }
     }
+}
+
+/// Cuts a window in the middle, on a tick; none where it is one instant.
+fn halves(window: Window) -> Option<[Window; 2]> {
+    let middle = window.from.checked_add(window.length() / 2).ok()?;
+    let first = Window::new(window.from, middle).ok()?;
+    Some([first, Window::new(first.to, window.to).ok()?])
 }

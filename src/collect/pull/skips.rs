@@ -39,7 +39,10 @@ pub(super) fn left_out(error: &Error, source: &Source) -> Option<LeftOut> {
     let roles = !fault.required_roles().is_empty();
     let own = source.licence.iter().any(|words| said.contains(&words.to_ascii_lowercase()));
     if !roles && (own || (status != 400 && LICENCE.iter().any(|words| said.contains(words)))) {
-        return Some(LeftOut { reason: format!("the tenant has no licence for it, or has not set it up: {}", fault.envelope.message), permission: None });
+        return Some(LeftOut {
+            reason: format!("the tenant has no licence for it, or has not set it up: {}", fault.envelope.message),
+            permission: None,
+        });
     }
     (status == 403).then(|| {
         let required = fault.required_roles().first().map(|role| (*role).to_owned());

@@ -50,8 +50,7 @@ impl Desk<'_> {
     /// Walks along the pages that begin with `ask`.
     pub(super) async fn along(&self, state: &mut State, bag: &mut Bag, ask: Ask, window: Option<Window>) -> Result<()> {
         let url = self.url(&ask)?;
-        let mut walk =
-            Walk { ask, url, followed: HashSet::new(), left: window, skipped: 0, steps_back: 0, restarts: 0, in_chain: 0 };
+        let mut walk = Walk { ask, url, followed: HashSet::new(), left: window, skipped: 0, steps_back: 0, restarts: 0, in_chain: 0 };
         loop {
             let page = match self.leaf(state, bag, &walk.url).await {
                 Ok(page) => page,
@@ -171,7 +170,9 @@ impl Desk<'_> {
         let oldest = bag.course.oldest.filter(|_| self.job.source.newest_first && bag.course.falls());
         let after = oldest.and_then(|oldest| oldest.checked_add(TICK).ok());
         match (walk.left, after) {
-            (Some(left), Some(after)) if after > left.from && after < left.to => self.begin_anew(walk, Window { from: left.from, to: after }),
+            (Some(left), Some(after)) if after > left.from && after < left.to => {
+                self.begin_anew(walk, Window { from: left.from, to: after })
+            }
             _ => {
                 walk.url = self.url(&walk.ask)?;
                 walk.in_chain = 0;

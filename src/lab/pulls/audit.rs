@@ -144,7 +144,8 @@ fn records(world: &World, call: &Call, id: &str) -> Result<Reply, Refusal> {
     let found = found.ok_or_else(|| Refusal::bad_request("The query has not run yet."))?;
     let all = world.audit.records();
     let shown: Vec<&Value> = found.iter().skip(skipped).take(size).filter_map(|number| all.get(*number)).collect();
-    let mut page = json!({"@odata.context": "https://graph.microsoft.com/v1.0/$metadata#security/auditLog/queries/records", "value": shown});
+    let mut page =
+        json!({"@odata.context": "https://graph.microsoft.com/v1.0/$metadata#security/auditLog/queries/records", "value": shown});
     if skipped + size < found.len() {
         page["@odata.nextLink"] = json!(format!("https://{}{}?$skiptoken={}", call.host, call.path, skipped + size));
     }

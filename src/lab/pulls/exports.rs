@@ -63,14 +63,20 @@ pub(crate) fn storage(world: &World, call: &Call) -> Reply {
     let signed = call.query("sig").and_then(|sig| sig.strip_prefix("canary")).and_then(|number| number.parse::<u32>().ok());
     let used = world.downloads(signed);
     if signed.is_none() || world.options.pulls.signatures_last.is_some_and(|most| used > most) {
-        return failed(403, "AuthenticationFailed", "Server failed to authenticate the request. Signature not valid in the specified time frame.");
+        return failed(
+            403,
+            "AuthenticationFailed",
+            "Server failed to authenticate the request. Signature not valid in the specified time frame.",
+        );
     }
     let hit = world.dice.roll();
     let Some(file) = file(world, call) else { return failed(404, "BlobNotFound", "The specified blob does not exist.") };
     let good = reply(200, "application/octet-stream", file);
     match hit {
         Some(hit) if matches!(hit.kind, FaultKind::Cut | FaultKind::Malformed) => body::cut(good, hit.draw % 3, End::Lost),
-        Some(hit) if matches!(hit.kind, FaultKind::Unavailable | FaultKind::Throttle | FaultKind::Html) => failed(503, "ServerBusy", "The server is busy."),
+        Some(hit) if matches!(hit.kind, FaultKind::Unavailable | FaultKind::Throttle | FaultKind::Html) => {
+            failed(503, "ServerBusy", "The server is busy.")
+        }
         _ => good,
     }
 }

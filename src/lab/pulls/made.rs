@@ -54,16 +54,15 @@ impl Objects {
     /// The objects as they are.
     pub(super) fn of(&self, list: &'static List) -> Vec<Cow<'_, Value>> {
         let moves = lock(&self.moves);
-        let first = self.first(list).iter().enumerate().map(|(place, item)| {
-            match (moves.updated.get(&(list.key(), place)), &list.updated) {
+        let first =
+            self.first(list).iter().enumerate().map(|(place, item)| match (moves.updated.get(&(list.key(), place)), &list.updated) {
                 (Some(time), Some(name)) => {
                     let mut item = item.clone();
                     item[name.as_str()] = json!(time);
                     Cow::Owned(item)
                 }
                 _ => Cow::Borrowed(item),
-            }
-        });
+            });
         let added = moves.added.get(list.key()).into_iter().flatten().map(|item| Cow::Owned(item.clone()));
         let mut all: Vec<_> = added.rev().chain(first).collect();
         if !moves.updated.is_empty() && list.updated.as_deref() == Some(&list.time) {
@@ -144,7 +143,10 @@ impl Objects {
         let back = SPAN * i64::try_from(number + 1).unwrap_or(1) / i64::try_from(count + 1).unwrap_or(1);
         let time = self.end.checked_sub(jiff::SignedDuration::from_secs(back)).unwrap_or(self.end);
         match told {
-            "#" => json!(format!("{:012x}-{number}", list.key().bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31) + u64::from(byte)) % (1 << 48))),
+            "#" => json!(format!(
+                "{:012x}-{number}",
+                list.key().bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31) + u64::from(byte)) % (1 << 48)
+            )),
             "@" => json!(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
             "@plain" => json!(time.strftime("%Y-%m-%d %H:%M:%S").to_string()),
             "=tenant" => json!(HOME),

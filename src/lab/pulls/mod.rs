@@ -141,7 +141,8 @@ fn page(world: &World, call: &Call, list: &'static List) -> Result<Value, Refusa
     }
     page["value"] = Value::from(shown);
     // With `$top` some lists of MDE leave the link out, and the exports always do (apis.md 5.7, 5.8).
-    let linked = list.linked && !(quirks.unlinked && call.service == Service::Mde && !list.export) && !(list.export && call.query("$top").is_some());
+    let linked =
+        list.linked && !(quirks.unlinked && call.service == Service::Mde && !list.export) && !(list.export && call.query("$top").is_some());
     if linked && place.skipped + size < matching.len() {
         let next = Place { skipped: place.skipped + size, number: place.number + 1 };
         page["@odata.nextLink"] = json!(quirks.link.clone().unwrap_or_else(|| next_link(call, next)).replace("{self}", &own_link(call)));
@@ -194,7 +195,8 @@ fn size(world: &World, call: &Call, list: &List) -> Result<usize, Refusal> {
     })?;
     let limit = list.page.1.min(most);
     // A quirk that makes pages small makes `$top` small too, where the client must go by what it asked for.
-    let refuses = list.refuses_more && (size > list.page.1 || (size > limit && !list.linked) || (size > limit && world.options.pulls.unlinked));
+    let refuses =
+        list.refuses_more && (size > list.page.1 || (size > limit && !list.linked) || (size > limit && world.options.pulls.unlinked));
     if refuses {
         return Err(Refusal::bad_request(format!(
             "The query specified in the URI is not valid. The limit of '{limit}' for Top query has been exceeded. The value from the incoming request is '{size}'."
@@ -213,10 +215,15 @@ struct Place {
 fn place(world: &World, call: &Call, list: &List) -> Result<Place, Refusal> {
     if let Some(token) = call.query("$skiptoken") {
         let text = URL64.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
-        let parts = text.split_once('/').and_then(|(skipped, number)| Some(Place { skipped: skipped.parse().ok()?, number: number.parse().ok()? }));
+        let parts =
+            text.split_once('/').and_then(|(skipped, number)| Some(Place { skipped: skipped.parse().ok()?, number: number.parse().ok()? }));
         let place = parts.ok_or_else(|| Refusal::bad_request("The skip token is not valid."))?;
         if world.options.pulls.links_last.is_some_and(|most| place.number >= most) {
-            return Err(Refusal::new(400, "Directory_ExpiredPageToken", "The specified page token value has expired and can no longer be included in your request."));
+            return Err(Refusal::new(
+                400,
+                "Directory_ExpiredPageToken",
+                "The specified page token value has expired and can no longer be included in your request.",
+            ));
         }
         return Ok(place);
     }

@@ -1,7 +1,7 @@
 //! A lab in this process and the binary beside it, with the configuration and the variables of somebody who sourced `lab.env`.
 
 use super::{Bench, Outcome, summary};
-use ircollect::lab::{Caps, Fault, Lab, Options, Pulls, Service, start};
+use ircollect::lab::{Fault, Lab, Options, Pulls, Service, start};
 use serde_json::{Value, json, value::RawValue};
 use std::{
     path::PathBuf,
