@@ -15,7 +15,7 @@ use url::Url;
 pub use super::refusal::{Refusal, position, unresolved};
 
 /// The APIs that hunt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Api {
     /// Microsoft Graph, the current one.
@@ -27,6 +27,9 @@ pub enum Api {
 }
 
 impl Api {
+    /// All of them, the preferred one first.
+    pub const ALL: [Self; 3] = [Self::Graph, Self::Xdr, Self::Mde];
+
     /// Returns the name as it is typed: `graph`, `xdr`, `mde`.
     pub fn name(self) -> &'static str {
         match self {
@@ -174,6 +177,14 @@ pub trait Rows: Send {
     /// # Errors
     /// Where they cannot be; nothing is asked again then.
     fn begin(&mut self) -> Result<()>;
+    /// The columns of the rows to come, where the service names them ahead.
+    ///
+    /// # Errors
+    /// As those of [`Rows::row`].
+    fn columns(&mut self, schema: &[Column]) -> Result<()> {
+        let _ = schema;
+        Ok(())
+    }
     /// A row, as it was sent but for line breaks between tokens.
     ///
     /// # Errors
@@ -191,7 +202,7 @@ pub trait Rows: Send {
 /// # Errors
 /// Those of [`Transport::send`]; [`Refusal::of`] tells the ones apart that another question may avoid. Those of `rows`.
 pub async fn hunt(transport: &Transport, auth: &dyn Authorize, request: &Request, budget: &Budget, rows: &mut dyn Rows) -> Result<Answer> {
-    let mut reader = Reader { api: request.api, cutter: Cutter::new(SHAPE), empty: 0, rows };
+    let mut reader = Reader { api: request.api, cutter: Cutter::new(SHAPE), told: false, empty: 0, rows };
     let sent = transport.send(&request.call()?, auth, budget, &mut reader).await;
     let head = sent.map_err(|error| advised(request.api, error))?;
     let answer = reader.answer(&head);
@@ -228,6 +239,8 @@ const SHAPE: Shape = Shape { rows: &["results", "Results"], kept: &["schema", "S
 struct Reader<'a> {
     api: Api,
     cutter: Cutter,
+    /// The columns were told, if they came ahead.
+    told: bool,
     /// Answers without a byte, in a row.
     empty: u32,
     rows: &'a mut dyn Rows,
@@ -236,12 +249,16 @@ struct Reader<'a> {
 impl Receive for Reader<'_> {
     fn begin(&mut self, _: &Head) -> Result<(), Broken> {
         self.cutter = Cutter::new(SHAPE);
+        self.told = false;
         self.rows.begin().map_err(Broken::Fatal)
     }
 
     fn chunk(&mut self, bytes: &[u8]) -> Result<(), Broken> {
+        let at = self.cutter.feed_head(bytes)?;
+        let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) else { return Ok(()) };
+        self.tell_columns()?;
         let rows = &mut self.rows;
-        self.cutter.feed(bytes, &mut |row| rows.row(row))
+        self.cutter.feed(rest, &mut |row| rows.row(row))
     }
 
     fn end(&mut self) -> Result<(), Broken> {
@@ -258,6 +275,16 @@ impl Receive for Reader<'_> {
 }
 
 impl Reader<'_> {
+    fn tell_columns(&mut self) -> Result<(), Broken> {
+        if std::mem::replace(&mut self.told, true) {
+            return Ok(());
+        }
+        match columns(self.kept(SCHEMA))?.as_slice() {
+            [] => Ok(()),
+            schema => self.rows.columns(schema).map_err(Broken::Fatal),
+        }
+    }
+
     fn kept(&self, keys: &[&str]) -> Option<&[u8]> {
         keys.iter().find_map(|key| self.cutter.kept(key))
     }

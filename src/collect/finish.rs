@@ -1,19 +1,15 @@
 //! The end of a hunt: parts joined to one file, the journal told, the report made.
 
 use super::{
-    hunt::{Desk, on_disk},
+    hunt::Desk,
     report,
     state::{State, Stored},
 };
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Kind, Result},
     journal,
-    store::{Facts, Format, Place, Written},
+    store::{Format, Place, Written},
 };
-use std::sync::Arc;
-
-/// How the journal marks the file that parts were joined to.
-const JOINED: &str = "joined from slices";
 
 impl Desk<'_> {
     /// Joins the parts to one file, tells the journal, and reports.
@@ -22,6 +18,9 @@ impl Desk<'_> {
             && Self::is_to_be_joined(&state)
             && let Err(error) = self.join(&mut state).await
         {
+            state.failure.get_or_insert(error);
+        }
+        if let Err(error) = self.complete_formats(&mut state).await {
             state.failure.get_or_insert(error);
         }
         let report = self.report(&state);
@@ -40,38 +39,6 @@ impl Desk<'_> {
         let is_part = |stored: &Stored| Place::whole_of(&stored.file.path, Format::Ndjson).is_some();
         let apart = state.stored.iter().any(|stored| stored.capped);
         (state.stored.len() > 1 || state.stored.iter().any(is_part)) && !interrupted && !apart
-    }
-
-    async fn join(&self, state: &mut State) -> Result<()> {
-        let mut parts = state.stored.clone();
-        parts.sort_by_key(|part| part.holds.first().map(|held| (held.from, held.to, held.share, held.part)));
-        let mut facts = Facts {
-            job: self.job.job.clone(),
-            query: Some(self.job.subject.piece(self.job.window, None)),
-            cut: Some(JOINED.to_owned()),
-            replaces: std::mem::take(&mut state.superseded),
-            ..Facts::default()
-        };
-        for part in &parts {
-            facts.replaces.push(part.file.path.clone());
-            facts.holds.extend(part.holds.iter().copied());
-            facts.request_ids.extend(part.request_ids.iter().cloned());
-            add_columns(&mut facts.schema, &part.schema);
-        }
-        let (case, place) = (Arc::clone(self.case), self.whole_place());
-        let (holds, request_ids, schema) = (facts.holds.clone(), facts.request_ids.clone(), facts.schema.clone());
-        let file = on_disk(move || {
-            let mut whole = case.draft(&place)?;
-            for part in &parts {
-                let path = case.resolve(&part.file.path);
-                let path = path.ok_or_else(|| Error::new(Kind::Disk, format!("`{}` is no path of a case", part.file.path)))?;
-                whole.absorb(&path, part.file.rows, &part.file.sha256)?;
-            }
-            case.commit(whole.seal()?, facts)
-        })
-        .await?;
-        state.stored = vec![Stored { file, holds, capped: false, request_ids, schema }];
-        Ok(())
     }
 
     fn report(&self, state: &State) -> report::Job {
@@ -100,7 +67,7 @@ impl Desk<'_> {
             calls: effort.calls,
             retries: effort.retries,
             throttled_seconds: effort.throttled.as_secs_f64(),
-            files: state.stored.iter().map(|stored| (&stored.file).into()).collect(),
+            files: state.stored.iter().flat_map(Stored::files).map(Into::into).collect(),
             gaps: merged(&state.gaps),
             error: state.failure.as_ref().map(Into::into),
         }
@@ -111,36 +78,16 @@ impl Desk<'_> {
         for gap in &report.gaps {
             journal.append(journal::Event::Gap(journal::Gap::new(self.job.job.clone(), Some(gap.window), gap.reason.clone())))?;
         }
-        let status = match report.status {
-            report::JobStatus::Complete => journal::Outcome::Complete,
-            report::JobStatus::Partial => journal::Outcome::Partial,
-            report::JobStatus::Failed => journal::Outcome::Failed,
-        };
         // A job that was interrupted has not ended: a resumed run goes by its files, not by its gaps.
         if state.failure.as_ref().is_some_and(|error| error.kind() == Kind::Interrupted) {
             return Ok(());
         }
-        journal.append(journal::Event::JobEnded(journal::JobEnded {
-            job: self.job.job.clone(),
-            status,
-            rows: report.rows,
-            counted: report.counted,
-            counted_at: report.counted_at,
-            calls: report.calls.into(),
-            retries: report.retries.into(),
-            throttled_seconds: report.throttled_seconds,
-            error: report.error.as_ref().map(|error| journal::Failure {
-                code: error.code.clone(),
-                message: error.message.clone(),
-                hint: Some(error.hint.clone()).filter(|hint| !hint.is_empty()),
-                exit: error.exit,
-            }),
-        }))
+        journal.append(journal::Event::JobEnded(report.ended(self.job.job.clone())))
     }
 }
 
 /// Joins gaps that touch and have one reason.
-fn merged(gaps: &[report::Gap]) -> Vec<report::Gap> {
+pub(super) fn merged(gaps: &[report::Gap]) -> Vec<report::Gap> {
     let mut gaps = gaps.to_vec();
     gaps.sort_by_key(|gap| gap.window);
     let mut merged: Vec<report::Gap> = Vec::new();
@@ -155,11 +102,10 @@ fn merged(gaps: &[report::Gap]) -> Vec<report::Gap> {
     merged
 }
 
-fn add_columns(schema: &mut Vec<journal::Column>, more: &[journal::Column]) {
-    for column in more {
-        if !schema.contains(column) {
-            schema.push(column.clone());
-        }
+impl From<&report::StoredFile> for Written {
+    fn from(file: &report::StoredFile) -> Self {
+        let report::StoredFile { path, format, rows, bytes, sha256 } = file.clone();
+        Self { path, format, rows, bytes, sha256 }
     }
 }
 

@@ -4,6 +4,7 @@
 use super::{
     Hunter, Observer, Question, SliceMode, Subject,
     cutting::{Cap, CutUp},
+    formats::{Files, parted},
     part::{Part, Tally},
     pick_up,
     plan::{self, Piece},
@@ -14,7 +15,7 @@ use crate::{
     api::hunting::{Answer, Column, Refusal},
     error::{Error, Kind, Result},
     journal::{self, Held},
-    store::{Case, Draft, Facts, Format, Place, Written},
+    store::{Case, Facts, Format, Intake, Place},
     time::{Window, rfc3339},
 };
 use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
@@ -47,6 +48,8 @@ pub struct HuntJob {
     pub resume: bool,
     /// Has the service count the window's rows, also where it was not cut.
     pub reconcile: bool,
+    /// The formats that the rows are stored in.
+    pub formats: Vec<Format>,
 }
 
 /// Returns what slices are filled to, of a cap on rows: counts move while rows arrive.
@@ -99,10 +102,10 @@ const MOST_SILENCE: u32 = 3;
 
 /// What came of a question.
 enum Fetched {
-    Whole(Draft, Answer),
+    Whole(Intake, Answer),
     /// There may be more: either some rows came, or the service refused to send so many.
     Capped {
-        rows: Option<(Draft, Answer)>,
+        rows: Option<(Intake, Answer)>,
         cap: Cap,
         reason: String,
     },
@@ -187,7 +190,8 @@ impl Desk<'_> {
     }
 
     async fn ask(&self, piece: &Piece, question: &Question) -> Result<Fetched> {
-        let mut part = Part::new(self.case.draft(&self.place_of(piece))?, self.tally, self.observer, &self.job.job);
+        let intake = self.case.intake(&self.place_of(piece), self.wanted(piece))?;
+        let mut part = Part::new(intake, self.tally, self.observer, &self.job.job);
         let answer = match self.hunter.ask(question, &mut part).await {
             Ok(answer) => answer,
             Err(error) => {
@@ -202,16 +206,16 @@ impl Desk<'_> {
                 format!("the answer has {} rows, the API's cap: there may be more", answer.rows)
             }
             Some(stated) => format!("the service says it has {stated} rows and sent {}", answer.rows),
-            None => return Ok(Fetched::Whole(part.draft, answer)),
+            None => return Ok(Fetched::Whole(part.intake, answer)),
         };
-        Ok(Fetched::Capped { rows: Some((part.draft, answer)), cap: Cap::Rows, reason })
+        Ok(Fetched::Capped { rows: Some((part.intake, answer)), cap: Cap::Rows, reason })
     }
 
-    fn is_whole(&self, piece: &Piece) -> bool {
+    pub(super) fn is_whole(&self, piece: &Piece) -> bool {
         piece.window == self.job.window && piece.part.is_none() && self.job.subject.shares() == 1
     }
 
-    fn text_of(&self, piece: &Piece) -> String {
+    pub(super) fn text_of(&self, piece: &Piece) -> String {
         self.job.subject.share(piece.share).piece(piece.window, piece.part)
     }
 
@@ -263,14 +267,14 @@ impl Desk<'_> {
 
     async fn settle_fetched<'a>(&'a self, state: &mut State, steps: &mut Steps<'a>, piece: Piece, fetched: Fetched) -> Result<()> {
         match fetched {
-            Fetched::Whole(draft, answer) => {
+            Fetched::Whole(intake, answer) => {
                 state.learn(&answer);
-                self.keep(state, &piece, draft, &answer, None).await
+                self.keep(state, &piece, intake, &answer, None).await
             }
             Fetched::Capped { rows, cap, reason } if self.may_cut().is_ok() => {
-                if let Some((draft, answer)) = rows {
+                if let Some((intake, answer)) = rows {
                     state.learn(&answer);
-                    Part::new(draft, self.tally, self.observer, &self.job.job).discard();
+                    Part::new(intake, self.tally, self.observer, &self.job.job).discard();
                 }
                 self.start_cutting(state, steps, piece, cap, reason);
                 Ok(())
@@ -314,9 +318,9 @@ impl Desk<'_> {
     }
 
     /// Keeps what came of a query that may not be cut, and says that it is not all.
-    async fn keep_capped(&self, state: &mut State, piece: &Piece, rows: Option<(Draft, Answer)>, reason: String) -> Result<()> {
-        if let Some((draft, answer)) = rows {
-            self.keep(state, piece, draft, &answer, Some(AT_CAP)).await?;
+    async fn keep_capped(&self, state: &mut State, piece: &Piece, rows: Option<(Intake, Answer)>, reason: String) -> Result<()> {
+        if let Some((intake, answer)) = rows {
+            self.keep(state, piece, intake, &answer, Some(AT_CAP)).await?;
         }
         let error = self.never_cut(Error::new(Kind::Incomplete, reason).with_code("RowCap"));
         state.gap(piece.window, error.message());
@@ -334,7 +338,7 @@ impl Desk<'_> {
         capped.caused_by(error)
     }
 
-    async fn keep(&self, state: &mut State, piece: &Piece, draft: Draft, answer: &Answer, mark: Option<&str>) -> Result<()> {
+    async fn keep(&self, state: &mut State, piece: &Piece, intake: Intake, answer: &Answer, mark: Option<&str>) -> Result<()> {
         let whole = self.is_whole(piece);
         let facts = Facts {
             job: self.job.job.clone(),
@@ -350,10 +354,10 @@ impl Desk<'_> {
         };
         let (request_ids, schema) = (facts.request_ids.clone(), facts.schema.clone());
         self.taken.fetch_or(whole, Ordering::Relaxed);
-        let file = self.commit(draft, facts).await?;
+        let (file, others) = self.commit(intake, facts).await?;
         let Window { from, to } = piece.window;
         let holds = vec![Held { from, to, part: piece.part, share: piece.share, rows: file.rows }];
-        state.stored.push(Stored { file, holds, capped: mark == Some(AT_CAP), request_ids, schema });
+        state.stored.push(Stored { file, others, holds, capped: mark == Some(AT_CAP), request_ids, schema });
         Ok(())
     }
 
@@ -367,9 +371,13 @@ impl Desk<'_> {
     }
 
     /// Seals and commits on a thread that may block.
-    async fn commit(&self, draft: Draft, facts: Facts) -> Result<Written> {
+    async fn commit(&self, intake: Intake, facts: Facts) -> Result<Files> {
         let case = Arc::clone(self.case);
-        on_disk(move || case.commit(draft.seal()?, facts)).await
+        on_disk(move || {
+            let harvest = intake.finish(&facts.schema)?;
+            parted(case.commit_all(harvest, facts)?)
+        })
+        .await
     }
 }
 
@@ -384,7 +392,7 @@ impl Done {
 /// How the journal marks a file whose rows reached a cap: there may be more.
 pub(super) const AT_CAP: &str = "at the cap, not cut";
 
-fn columns(schema: &[Column]) -> Vec<journal::Column> {
+pub(super) fn columns(schema: &[Column]) -> Vec<journal::Column> {
     schema.iter().map(|column| journal::Column { name: column.name.clone(), kind: column.kind.clone() }).collect()
 }
 

@@ -3,15 +3,16 @@
 //! It asks through [`Hunter`] and tells through [`Observer`]; it knows neither HTTP client, command line nor environment.
 
 mod batch;
-pub mod catalogue;
 mod cutting;
 mod density;
 mod finish;
+mod formats;
 mod hunt;
 pub mod pack;
 mod part;
 mod pick_up;
 mod plan;
+pub mod pull;
 mod reconcile;
 pub mod report;
 mod schedule;

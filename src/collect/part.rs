@@ -2,10 +2,10 @@
 
 use super::Observer;
 use crate::{
-    api::hunting::{Answer, Rows},
+    api::hunting::{Answer, Column, Rows},
     error::Result,
     journal,
-    store::Draft,
+    store::Intake,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -29,7 +29,7 @@ impl Tally {
 
 /// Takes the rows of one answer.
 pub(super) struct Part<'a> {
-    pub(super) draft: Draft,
+    pub(super) intake: Intake,
     tally: &'a Tally,
     observer: &'a dyn Observer,
     job: &'a journal::Job,
@@ -37,8 +37,8 @@ pub(super) struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    pub(super) fn new(draft: Draft, tally: &'a Tally, observer: &'a dyn Observer, job: &'a journal::Job) -> Self {
-        Self { draft, tally, observer, job, told: 0 }
+    pub(super) fn new(intake: Intake, tally: &'a Tally, observer: &'a dyn Observer, job: &'a journal::Job) -> Self {
+        Self { intake, tally, observer, job, told: 0 }
     }
 
     fn tell(&self) {
@@ -46,8 +46,8 @@ impl<'a> Part<'a> {
     }
 
     fn forget(&mut self) {
-        self.tally.rows.fetch_sub(self.draft.rows(), Ordering::Relaxed);
-        self.tally.bytes.fetch_sub(self.draft.bytes(), Ordering::Relaxed);
+        self.tally.rows.fetch_sub(self.intake.rows(), Ordering::Relaxed);
+        self.tally.bytes.fetch_sub(self.intake.bytes(), Ordering::Relaxed);
         self.told = 0;
     }
 
@@ -60,18 +60,22 @@ impl<'a> Part<'a> {
 impl Rows for Part<'_> {
     fn begin(&mut self) -> Result<()> {
         self.forget();
-        self.draft.restart()
+        self.intake.restart()
     }
 
     fn row(&mut self, raw: &[u8]) -> Result<()> {
-        self.draft.row(raw)?;
+        self.intake.row(raw)?;
         self.tally.rows.fetch_add(1, Ordering::Relaxed);
         self.tally.bytes.fetch_add(raw.len() as u64 + 1, Ordering::Relaxed);
-        if self.draft.rows() >= self.told + WORTH_TELLING {
-            self.told = self.draft.rows();
+        if self.intake.rows() >= self.told + WORTH_TELLING {
+            self.told = self.intake.rows();
             self.tell();
         }
         Ok(())
+    }
+
+    fn columns(&mut self, schema: &[Column]) -> Result<()> {
+        self.intake.columns(&super::hunt::columns(schema))
     }
 
     fn end(&mut self, _answer: &Answer) -> Result<()> {

@@ -32,23 +32,30 @@ impl Desk<'_> {
                 // An answer that was at a cap is asked for again: which of its rows are missing, nobody knows.
                 state.superseded.push(file.path.clone());
             } else {
-                state.stored.push(Stored {
-                    holds: holds(file, self.job.window),
-                    file: file.into(),
-                    capped: false,
-                    request_ids: file.request_ids.clone(),
-                    schema: file.schema.clone(),
-                });
+                state.stored.push(stored(file, self.job.window));
             }
         }
+        self.take_over_formats(state, &known.files);
     }
 }
 
-fn is_capped(file: &FileStored) -> bool {
+/// Returns what a file of the journal holds.
+pub(super) fn stored(file: &FileStored, whole: Window) -> Stored {
+    Stored {
+        holds: holds(file, whole),
+        file: file.into(),
+        others: Vec::new(),
+        capped: false,
+        request_ids: file.request_ids.clone(),
+        schema: file.schema.clone(),
+    }
+}
+
+pub(super) fn is_capped(file: &FileStored) -> bool {
     file.cut.as_deref().is_some_and(|cut| cut.contains(AT_CAP))
 }
 
-fn holds(file: &FileStored, whole: Window) -> Vec<Held> {
+pub(super) fn holds(file: &FileStored, whole: Window) -> Vec<Held> {
     if !file.holds.is_empty() {
         return file.holds.clone();
     }
@@ -59,5 +66,5 @@ fn holds(file: &FileStored, whole: Window) -> Vec<Held> {
 /// Returns where the rows of a job go that is gone on with: beside the parts that are there.
 pub(super) fn place_of(known: &[FileStored]) -> Option<Place> {
     let whole = known.iter().rev().find_map(|file| Place::whole_of(&file.path, Format::Ndjson))?;
-    known.iter().all(|file| file.path != whole.path()).then_some(whole)
+    known.iter().all(|file| !whole.is_at(&file.path)).then_some(whole)
 }

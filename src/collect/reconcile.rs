@@ -135,7 +135,7 @@ impl Desk<'_> {
             again.iter().flat_map(|stored| &stored.holds).map(|held| (Window { from: held.from, to: held.to }, held.share)).collect();
         pieces.sort_unstable();
         pieces.dedup();
-        state.superseded.extend(again.into_iter().map(|stored| stored.file.path));
+        state.superseded.extend(again.iter().flat_map(Stored::files).map(|file| file.path.clone()));
         state.queue.extend(pieces.iter().map(|(window, share)| Piece::new(*window, None, *share)));
         let (rows, at, times) = (counted.rows, rfc3339(counted.at), pieces.len());
         state.notes.push(format!(

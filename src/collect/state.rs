@@ -22,13 +22,23 @@ use std::collections::VecDeque;
 /// A file that holds rows of the job.
 #[derive(Clone, Debug)]
 pub(super) struct Stored {
+    /// The rows as they were sent; where those are not kept, in another format.
     pub(super) file: Written,
+    /// The same rows in further formats.
+    pub(super) others: Vec<Written>,
     /// What it holds; several where it was joined.
     pub(super) holds: Vec<Held>,
     /// It was at a cap and could not be cut: there may be more.
     pub(super) capped: bool,
     pub(super) request_ids: Vec<String>,
     pub(super) schema: Vec<journal::Column>,
+}
+
+impl Stored {
+    /// Returns all files that hold the rows.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Written> {
+        std::iter::once(&self.file).chain(&self.others)
+    }
 }
 
 /// What came of the job so far.

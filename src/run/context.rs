@@ -73,6 +73,27 @@ impl Context {
         }
     }
 
+    /// Returns the same surroundings for these tenants.
+    pub(super) fn on_tenants(&self, tenants: Vec<String>) -> Self {
+        let mut global = self.global.clone();
+        if global.tenant.is_empty() {
+            global.tenant = tenants;
+        }
+        let watched = Once::new();
+        self.cancel();
+        watched.call_once(|| {});
+        Self {
+            global,
+            env: self.env.clone(),
+            console: self.console,
+            now: self.now,
+            command_line: self.command_line.clone(),
+            cancel: self.cancel.clone(),
+            abandon: self.abandon.clone(),
+            watched,
+        }
+    }
+
     pub(super) fn start_log(&self) -> Result<()> {
         let options = LogOptions {
             verbosity: verbosity(&self.global),
@@ -86,6 +107,11 @@ impl Context {
     /// Returns what was typed, word by word.
     pub(super) fn command_line(&self) -> Vec<String> {
         self.command_line.clone()
+    }
+
+    /// Returns how many columns a line of standard output may have.
+    pub(super) fn width(&self) -> usize {
+        crate::console::width(self.env.text(settings::env::COLUMNS).and_then(|columns| columns.trim().parse().ok()))
     }
 
     /// Resolves the settings: which tenants, with what credential, in which cloud; asks for passwords that only a person knows.

@@ -8,7 +8,7 @@ use crate::{
     error::{Error, Kind},
     journal::{self, Known, Outcome},
     settings::Profile,
-    store::Case,
+    store::{Case, Format},
     time::Window,
 };
 use sha2::{Digest, Sha256};
@@ -43,7 +43,7 @@ impl Earlier<'_> {
             return None;
         }
         let (_, known) = self.latest(&profile.name, tenant, query)?;
-        let ended = known.ended.as_ref().filter(|ended| ended.status == Outcome::Complete)?;
+        let ended = known.ended.as_ref().filter(|ended| ended.status == Outcome::Complete && !self.lacks_format(known))?;
         let nothing = Error::new(Kind::Failed, "");
         let job = report::Job::failed(report::JobKind::Hunt, &query.name, known.job.window?, &nothing);
         Some(report::Job {
@@ -60,6 +60,12 @@ impl Earlier<'_> {
             error: None,
             ..job
         })
+    }
+
+    /// Says whether a format was asked for that is not there and can be made of the NDJSON that is.
+    fn lacks_format(&self, known: &Known) -> bool {
+        let is_there = |format: &Format| known.files.iter().any(|file| file.format == format.name());
+        is_there(&Format::Ndjson) && !self.plan.formats.iter().all(is_there)
     }
 
     /// Returns the latest doing on any of the APIs that are meant.
