@@ -10,9 +10,7 @@
 mod bench;
 mod case;
 mod case_death;
-#[cfg(feature = "lab")]
 mod check;
-#[cfg(feature = "lab")]
 mod command_tree;
 #[cfg(feature = "lab")]
 mod credentials;
@@ -52,7 +50,6 @@ mod published;
 mod pull;
 mod pull_samples;
 mod reference_clients;
-#[cfg(feature = "lab")]
 mod refused;
 mod samples;
 mod seal;
