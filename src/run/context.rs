@@ -117,7 +117,7 @@ impl Context {
     /// Resolves the settings: which tenants, with what credential, in which cloud; asks for passwords that only a person knows.
     pub(super) fn settings(&self) -> Result<Settings> {
         let mut settings = settings::resolve(&self.global, &self.env, Path::new(""))?;
-        super::passwords::ask(&mut settings, self.console)?;
+        super::passwords::ask(&mut settings, &self.env, self.console)?;
         Ok(settings)
     }
 

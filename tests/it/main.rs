@@ -7,6 +7,9 @@
     reason = "helpers of tests fail where they stand, as tests do"
 )]
 
+mod advice;
+#[cfg(feature = "lab")]
+mod azure_cli;
 mod bench;
 mod case;
 mod case_death;
@@ -60,10 +63,15 @@ mod sliced;
 mod slicing;
 mod status;
 mod support;
+#[cfg(feature = "lab")]
 mod tenants;
+#[cfg(feature = "lab")]
+mod terminal;
 mod tls;
 #[cfg(feature = "lab")]
 mod token;
 mod transport;
 mod vault;
+#[cfg(feature = "lab")]
+mod ways_in;
 mod wire;
