@@ -63,9 +63,7 @@ mod sliced;
 mod slicing;
 mod status;
 mod support;
-#[cfg(feature = "lab")]
 mod tenants;
-#[cfg(feature = "lab")]
 mod terminal;
 mod tls;
 #[cfg(feature = "lab")]
