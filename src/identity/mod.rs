@@ -16,7 +16,7 @@ mod tenant;
 mod token;
 
 pub use aadsts::{Retry, Row, TABLE, find};
-pub use app::{App, AppOptions, Proof, ReadToken};
+pub use app::{App, AppOptions, Proof, ReadToken, read_answer};
 pub use certificate::{Certificate, KeyPair, PASSWORD_NEEDED, PASSWORD_WRONG};
 pub use claims::{Claims, claims};
 pub use clock::Clock;
