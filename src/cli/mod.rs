@@ -7,7 +7,7 @@ mod hunt;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-pub use case::{CaseAction, CaseArgs, ReportArgs, SealArgs};
+pub use case::{CaseAction, CaseArgs, ExportArgs, ExportFormat, ReportArgs, SealArgs};
 pub use check::{CheckArgs, CheckWhat};
 pub use hunt::{ApiChoice, HuntArgs, OutputFormat, Param, Slice};
 

@@ -16,7 +16,6 @@ mod outside;
 mod place;
 mod recover;
 mod seal;
-mod sink;
 mod workers;
 pub mod table;
 
@@ -27,8 +26,7 @@ pub use draft::{Draft, Sealed};
 pub use intake::{Harvest, Intake, Wanted};
 pub use lock::Holder;
 pub use output::Output;
-pub use outside::{Outside, hashed};
+pub use outside::{ByPath, Outside};
 pub use place::{Format, Place, safe_name};
 pub use seal::{Seal, Sealing};
-pub use sink::Sink;
 pub use table::About;

@@ -7,7 +7,6 @@ use crate::{
 };
 use sha2::{Digest, Sha256};
 use std::{
-    fs::File,
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
 };
@@ -28,10 +27,7 @@ impl Outside {
     /// # Errors
     /// [`crate::error::Kind::Disk`].
     pub fn create(path: &Path) -> Result<Self> {
-        let folder = disk::parent(path);
-        let temp = tempfile::Builder::new().prefix(layout::TEMP_PREFIX).suffix(layout::TEMP_SUFFIX).tempfile_in(folder);
-        let temp = temp.map_err(|error| disk::failed("creating a file in", folder, error))?;
-        Ok(Self { path: path.to_owned(), temp: BufWriter::with_capacity(1 << 18, temp), hasher: Sha256::new(), bytes: 0 })
+        Ok(Self { path: path.to_owned(), temp: BufWriter::with_capacity(1 << 18, temporary(path)?), hasher: Sha256::new(), bytes: 0 })
     }
 
     /// Ends the file and gives it its name. Returns its length and SHA-256.
@@ -47,6 +43,46 @@ impl Outside {
     }
 }
 
+/// A file that something else writes, by its temporary path. Dropped, it leaves nothing.
+#[derive(Debug)]
+pub struct ByPath {
+    path: PathBuf,
+    temp: NamedTempFile,
+}
+
+impl ByPath {
+    /// Begins a file that is to stand at `path`, in place of what may be there.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Disk`].
+    pub fn create(path: &Path) -> Result<Self> {
+        Ok(Self { path: path.to_owned(), temp: temporary(path)? })
+    }
+
+    /// Returns where it is to be written.
+    pub fn temporary(&self) -> &Path {
+        self.temp.path()
+    }
+
+    /// Ends the file and gives it its name. Returns its length and SHA-256.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Disk`].
+    pub fn keep(self) -> Result<(u64, String)> {
+        let failed = |error| disk::failed("writing", &self.path, error);
+        self.temp.as_file().sync_all().map_err(failed)?;
+        let hashed = hash::of_file(self.temp.path(), &|_| ()).map_err(failed)?;
+        output::place(self.temp, &self.path).map_err(failed)?;
+        Ok(hashed)
+    }
+}
+
+fn temporary(path: &Path) -> Result<NamedTempFile> {
+    let folder = disk::parent(path);
+    let temp = tempfile::Builder::new().prefix(layout::TEMP_PREFIX).suffix(layout::TEMP_SUFFIX).tempfile_in(folder);
+    temp.map_err(|error| disk::failed("creating a file in", folder, error))
+}
+
 impl Write for Outside {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.temp.write(bytes)?;
@@ -58,14 +94,6 @@ impl Write for Outside {
     fn flush(&mut self) -> io::Result<()> {
         self.temp.flush()
     }
-}
-
-/// Hashes a file that something else wrote. Returns its length and SHA-256.
-///
-/// # Errors
-/// [`crate::error::Kind::Disk`].
-pub fn hashed(path: &Path) -> Result<(u64, String)> {
-    File::open(path).and_then(|file| hash::of_reader(file, &|_| ())).map_err(|error| disk::failed("reading", path, error))
 }
 
 #[cfg(test)]
@@ -83,6 +111,8 @@ mod tests {
         let mut file = Outside::create(&path).unwrap();
         file.write_all(b"abc").unwrap();
         assert_eq!(file.keep().unwrap(), (3, hash::of_bytes(b"abc")));
-        assert_eq!(hashed(&path).unwrap().1, hash::of_bytes(b"abc"));
+        let file = ByPath::create(&path).unwrap();
+        std::fs::OpenOptions::new().write(true).open(file.temporary()).unwrap().write_all(b"other").unwrap();
+        assert_eq!(file.keep().unwrap().1, hash::of_bytes(b"other"));
     }
 }

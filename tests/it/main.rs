@@ -22,6 +22,7 @@ mod engine;
 mod engine_corpus;
 #[cfg(feature = "lab")]
 mod examples;
+mod export;
 #[cfg(feature = "lab")]
 mod faults;
 mod fuzz_inputs;
@@ -47,6 +48,7 @@ mod packs;
 mod published;
 mod reference_clients;
 mod refused;
+mod report;
 mod samples;
 mod seal;
 #[cfg(feature = "lab")]

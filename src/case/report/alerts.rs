@@ -36,7 +36,8 @@ impl Alerts {
     pub(super) fn take(&mut self, row: &Glimpse) {
         let severity = row.severity.as_deref().unwrap_or_default().to_lowercase();
         let severity = SEVERITIES.iter().position(|known| *known == severity).unwrap_or(SEVERITIES.len() - 1);
-        let tactic = row.tactic.as_deref().filter(|tactic| !tactic.is_empty()).map_or_else(|| "no tactic".to_owned(), |tactic| short(tactic, 60));
+        let tactic =
+            row.tactic.as_deref().filter(|tactic| !tactic.is_empty()).map_or_else(|| "no tactic".to_owned(), |tactic| short(tactic, 60));
         if let Some(id) = row.id.as_ref().map(|id| self.hasher.hash_one(id)) {
             if let Some((before, of)) = self.seen.get(&id).cloned() {
                 self.count(&of, before, false);
@@ -97,12 +98,17 @@ mod tests {
     #[test]
     fn an_alert_counts_once_as_it_is_now() {
         let mut alerts = Alerts::default();
-        for row in [alert("1", "low", "Execution"), alert("2", "High", "Execution"), alert("1", "medium", "Execution"), alert("3", "odd", "")] {
+        for row in
+            [alert("1", "low", "Execution"), alert("2", "High", "Execution"), alert("1", "medium", "Execution"), alert("3", "odd", "")]
+        {
             alerts.take(&row);
         }
         assert_eq!(alerts.severities(), [("high", 1), ("medium", 1), ("other", 1)]);
         let tactics = alerts.tactics();
-        assert_eq!(tactics.iter().map(|tactic| (tactic.name.as_str(), tactic.all)).collect::<Vec<_>>(), [("Execution", 2), ("no tactic", 1)]);
+        assert_eq!(
+            tactics.iter().map(|tactic| (tactic.name.as_str(), tactic.all)).collect::<Vec<_>>(),
+            [("Execution", 2), ("no tactic", 1)]
+        );
     }
 
     #[test]

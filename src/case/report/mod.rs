@@ -7,10 +7,9 @@ mod alerts;
 mod chart;
 mod lanes;
 mod page;
-mod row;
 mod scan;
 
-use super::coverage::coverage;
+use super::{coverage::coverage, row};
 use crate::{
     console::visible,
     error::{Error, Kind, Result},

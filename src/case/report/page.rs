@@ -222,7 +222,9 @@ fn one_job(
 /// The table that a query's rows are of, or the source.
 fn reads(known: &Known) -> String {
     match known.job.kind {
-        Work::Hunt => known.files.iter().find_map(|file| file.query.as_deref()).and_then(table_of).map(|(name, _)| name).unwrap_or_default(),
+        Work::Hunt => {
+            known.files.iter().find_map(|file| file.query.as_deref()).and_then(table_of).map(|(name, _)| name).unwrap_or_default()
+        }
         Work::Pull => String::new(),
     }
 }
@@ -236,7 +238,8 @@ fn table(first: &[Fields]) -> (Vec<String>, usize, Vec<Vec<String>>) {
         }
     }
     // Columns that are empty in all of these rows say nothing.
-    let value = |row: &Fields, column: &str| row.0.iter().find(|(name, _)| name == column).map(|(_, value)| value.clone()).unwrap_or_default();
+    let value =
+        |row: &Fields, column: &str| row.0.iter().find(|(name, _)| name == column).map(|(_, value)| value.clone()).unwrap_or_default();
     columns.retain(|column| first.iter().any(|row| !value(row, column).is_empty()));
     let more = columns.len().saturating_sub(COLUMNS);
     columns.truncate(COLUMNS);
@@ -313,4 +316,3 @@ fn files(status: &Status) -> Vec<FileRow> {
         .map(|file| FileRow { path: file.path.clone(), rows: grouped(file.rows), bytes: size(file.bytes), sha256: file.sha256.clone() })
         .collect()
 }
-

@@ -73,7 +73,9 @@ impl Scan {
             _ => self.timeless += 1,
         }
         if self.first.len() < self.wanted {
-            let mut fields: Fields = serde_json::from_slice(row).unwrap_or_default();
+            // What a parser refuses (half a surrogate pair, say) must not be a way to stay out of the report.
+            let raw = || Fields(vec![("(row as it stands)".to_owned(), String::from_utf8_lossy(row).trim_end().to_owned())]);
+            let mut fields: Fields = serde_json::from_slice(row).unwrap_or_else(|_| raw());
             for (name, value) in &mut fields.0 {
                 (*name, *value) = (short(name, SHOWN), short(value, SHOWN));
             }

@@ -17,7 +17,9 @@ fn hostile_case(dir: &std::path::Path) {
     let job = Job { id: "1".into(), name: text(), tenant: text(), profile: text(), api: text(), window: Some(window), ..Job::default() };
     let mut draft = case.draft(&case.reserve(&Place::hunt("t", "q", Some(window), Format::Ndjson))).unwrap();
     let quoted = serde_json::to_string(HOSTILE).unwrap();
-    draft.row(format!(r#"{{"Timestamp":"2026-01-05T00:00:00Z",{quoted}:{quoted},"Severity":{quoted},"Category":{quoted}}}"#).as_bytes()).unwrap();
+    draft
+        .row(format!(r#"{{"Timestamp":"2026-01-05T00:00:00Z",{quoted}:{quoted},"Severity":{quoted},"Category":{quoted}}}"#).as_bytes())
+        .unwrap();
     draft.row("{\"Timestamp\":\"\u{202e}\",\"x\":\"a\u{202e}b\"}".as_bytes()).unwrap();
     let facts = Facts { job: job.clone(), query: Some(format!("AlertInfo | where x == '{HOSTILE}'")), ..Facts::default() };
     case.commit(draft.seal().unwrap(), facts).unwrap();

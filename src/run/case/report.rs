@@ -34,7 +34,8 @@ fn write(case: &CaseView, options: &ReportOptions, output: &Path, progress: &dyn
         return case::report(case, options, progress, &mut std::io::stdout().lock()).or_else(unless_closed);
     }
     if case.status()?.sealed.is_some() && is_inside(output, case.dir()) {
-        return Err(Error::new(Kind::Disk, format!("`{}` lies in a sealed case", output.display())).with_code("CaseSealed")
+        return Err(Error::new(Kind::Disk, format!("`{}` lies in a sealed case", output.display()))
+            .with_code("CaseSealed")
             .hint("write the report beside it: leave out --output"));
     }
     let mut draft = Outside::create(output)?;
@@ -68,4 +69,3 @@ fn is_inside(output: &Path, case: &Path) -> bool {
         _ => false,
     }
 }
-
