@@ -16,8 +16,8 @@ mod outside;
 mod place;
 mod recover;
 mod seal;
-mod workers;
 pub mod table;
+mod workers;
 
 pub use case::{Case, CaseInfo, CaseView};
 pub use commit::{Facts, Written};
