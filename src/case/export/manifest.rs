@@ -26,7 +26,7 @@ pub(super) fn write(
     let info = &case.info;
     let whole = json!({
         "ircollect": env!("CARGO_PKG_VERSION"), "schema": 1, "made": rfc3339(now), "format": target.name(),
-        "case": { "id": info.id, "created": rfc3339(info.created), "directory": case.dir() },
+        "case": { "id": info.id, "created": rfc3339(info.created), "directory": case.dir().display().to_string() },
         "selection": selection, "tables": tables, "files": files,
     });
     let path = beside(output);

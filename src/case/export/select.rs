@@ -15,7 +15,7 @@ use std::{
     collections::BTreeSet,
     fs::File,
     io::{BufRead, BufReader},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 /// What to export; what is left empty is all.
@@ -61,7 +61,7 @@ impl Rows for Stored<'_> {
 
 impl Stored<'_> {
     /// Reads a file, and holds it against its hash.
-    fn file(&self, stored: &FileStored, path: &PathBuf, each: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
+    fn file(&self, stored: &FileStored, path: &Path, each: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
         let reading = |error| disk::failed("reading", path, error);
         let mut from = BufReader::with_capacity(1 << 18, File::open(path).map_err(reading)?);
         let (mut line, mut hasher) = (Vec::new(), Sha256::new());
@@ -108,7 +108,7 @@ pub(super) fn groups<'a>(case: &CaseView, selection: &Selection, progress: &'a (
     if groups.is_empty() {
         return Err(nothing(selection, &all));
     }
-    groups.sort_by(|left, right| (&left.table, &left.tenant).cmp(&(&right.table, &right.tenant)));
+    groups.sort_by(|left, right| (&left.table, left.kind, &left.tenant).cmp(&(&right.table, right.kind, &right.tenant)));
     Ok(groups)
 }
 

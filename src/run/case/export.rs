@@ -41,7 +41,7 @@ fn target(format: ExportFormat) -> Target {
 
 fn told(context: &Context, args: &ExportArgs, written: &[Exported]) -> Result<()> {
     if context.global.json {
-        return print_data(&format!("{:#}\n", json!({ "output": args.output, "tables": written })));
+        return print_data(&format!("{:#}\n", json!({ "output": args.output.display().to_string(), "tables": written })));
     }
     for table in written {
         let place = if table.path.is_empty() { args.output.display().to_string() } else { args.output.join(&table.path).display().to_string() };

@@ -115,7 +115,10 @@ fn bind(insert: &mut Statement<'_>, tenant: &str, cells: &Cells, row: &str, room
     insert.raw_bind_parameter(1, tenant)?;
     let columns = cells.columns().list();
     for (at, column) in columns.iter().enumerate().take(MOST) {
-        let bound = cells.get(row, at).map_or(ValueRef::Null, |value| cell(value, column.kind, room));
+        let bound = match cells.get(row, at) {
+            Some(value) => cell(value, column.kind, room),
+            None => ValueRef::Null,
+        };
         insert.raw_bind_parameter(at + 2, ToSqlOutput::Borrowed(bound))?;
     }
     if has_rest(cells.columns()) {
@@ -132,7 +135,10 @@ fn cell<'a>(value: &'a str, kind: Kind, room: &'a mut String) -> ValueRef<'a> {
         Kind::Double => value::double(value).filter(|number| !number.is_nan()).map(ValueRef::Real),
         Kind::Text | Kind::Time => None,
     };
-    number.unwrap_or_else(|| ValueRef::Text(value::text(value, room).as_bytes()))
+    match number {
+        Some(number) => number,
+        None => ValueRef::Text(value::text(value, room).as_bytes()),
+    }
 }
 
 fn rest(cells: &Cells, row: &str) -> Option<String> {
