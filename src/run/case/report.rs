@@ -1,9 +1,9 @@
 //! `case report`: one HTML file, beside the case or where it is wanted.
 
 use crate::{
+    api::catalogue::{Catalogue, Source},
     case::{self, ReportOptions},
     cli::ReportArgs,
-    collect::catalogue,
     console::Hashing,
     error::{Error, Kind, Result},
     run::Context,
@@ -15,7 +15,7 @@ pub(super) fn run(context: &Context, case: &CaseView, args: &ReportArgs) -> Resu
     let output = args.output.clone().unwrap_or_else(|| beside(case.dir()));
     let options = ReportOptions {
         rows: args.rows,
-        sources: catalogue::SOURCES.iter().map(|source| format!("{}/{}", source.api, source.name)).collect(),
+        sources: Catalogue::built_in()?.iter().map(Source::full_name).collect(),
         now: context.now,
         tool_version: env!("CARGO_PKG_VERSION"),
     };
