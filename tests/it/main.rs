@@ -25,6 +25,7 @@ mod engine;
 mod engine_corpus;
 #[cfg(feature = "lab")]
 mod examples;
+mod export;
 #[cfg(feature = "lab")]
 mod faults;
 mod fuzz_inputs;
@@ -54,6 +55,7 @@ mod pull;
 mod pull_samples;
 mod reference_clients;
 mod refused;
+mod report;
 mod samples;
 mod seal;
 #[cfg(feature = "lab")]
