@@ -55,6 +55,7 @@ mod pull;
 mod pull_samples;
 mod reference_clients;
 mod refused;
+#[cfg(feature = "lab")]
 mod report;
 mod samples;
 mod seal;
