@@ -6,7 +6,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Shows what jobs are doing. Implements [`Observer`].
@@ -15,19 +15,40 @@ pub struct Progress {
     console: Console,
     bars: MultiProgress,
     jobs: Mutex<HashMap<String, ProgressBar>>,
+    /// When a line was last said of a job, where there are no bars.
+    said: Mutex<HashMap<String, Instant>>,
 }
 
 /// Waits shorter than this are not worth a line.
 const WORTH_A_LINE: Duration = Duration::from_secs(5);
 
+/// How often a job without a bar says how far it is: seldom enough to be read aloud, often enough for a log to show that it lives.
+const A_LINE_EVERY: Duration = Duration::from_secs(30);
+
 impl Progress {
     /// Creates it; nothing is drawn where the console wants no bars.
     pub fn new(console: Console) -> Self {
-        Self { console, bars: MultiProgress::new(), jobs: Mutex::default() }
+        Self { console, bars: MultiProgress::new(), jobs: Mutex::default(), said: Mutex::default() }
     }
 
     fn bar(&self, job: &str) -> Option<ProgressBar> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner).get(job).cloned()
+    }
+
+    /// Says whether a job without a bar is due for a line; the first one is due when it has run for a while.
+    fn due(&self, job: &str) -> bool {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        match said.get_mut(job) {
+            Some(last) if last.elapsed() >= A_LINE_EVERY => {
+                *last = Instant::now();
+                true
+            }
+            Some(_) => false,
+            None => {
+                said.insert(job.to_owned(), Instant::now());
+                false
+            }
+        }
     }
 
     fn say(&self, words: &str) {
@@ -50,8 +71,11 @@ impl Observer for Progress {
     }
 
     fn advanced(&self, job: &str, rows: u64, bytes: u64) {
-        if let Some(bar) = self.bar(job) {
-            bar.set_message(format!("{} rows, {}", grouped(rows), super::outcome::size(bytes)));
+        let words = || format!("{} rows, {}", grouped(rows), super::outcome::size(bytes));
+        match self.bar(job) {
+            Some(bar) => bar.set_message(words()),
+            None if self.due(job) => self.say(&format!("{}: {} so far", visible(job), words())),
+            None => {}
         }
     }
 

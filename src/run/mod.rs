@@ -23,7 +23,7 @@ mod wire;
 mod witness;
 
 use crate::{
-    cli::{Cli, Command},
+    cli::{Cli, Command, Global},
     error::{Error, Kind, Result},
     settings::Env,
 };
@@ -63,8 +63,17 @@ fn misread(error: &clap::Error) -> Error {
     Error::new(Kind::Usage, message).hint(hint)
 }
 
+/// Returns the global flags by which console and log go.
+fn global(cli: &Cli) -> Global {
+    #[cfg(feature = "lab")]
+    if let Command::Lab(args) = &cli.command {
+        return lab::peeked(cli.global.clone(), args);
+    }
+    cli.global.clone()
+}
+
 fn start(cli: Cli, env: Env, words: Vec<String>) -> u8 {
-    let context = Context::new(cli.global, env, words);
+    let context = Context::new(global(&cli), env, words);
     let outcome = context.start_log().and_then(|()| runtime()).and_then(|runtime| {
         let code = runtime.block_on(async {
             tokio::select! {

@@ -24,6 +24,9 @@ mod engine_corpus;
 mod examples;
 #[cfg(feature = "lab")]
 mod faults;
+mod files;
+#[cfg(feature = "lab")]
+mod guide;
 mod hostile;
 #[cfg(feature = "lab")]
 mod hunt;
@@ -33,6 +36,8 @@ mod kql_fuzz;
 #[cfg(feature = "lab")]
 mod lab;
 mod layers;
+#[cfg(feature = "lab")]
+mod library;
 mod loopback;
 #[cfg(feature = "lab")]
 mod memory;
@@ -49,5 +54,9 @@ mod secrets;
 mod support;
 mod tls;
 mod transport;
+#[cfg(feature = "lab")]
+mod triage;
 mod vault;
 mod wire;
+#[cfg(feature = "lab")]
+mod wrappers;
