@@ -10,7 +10,7 @@
 mod bench;
 mod case;
 mod case_death;
-#[cfg(feature = "lab")]
+mod check;
 mod command_tree;
 #[cfg(feature = "lab")]
 mod credentials;
@@ -27,9 +27,12 @@ mod faults;
 mod files;
 #[cfg(feature = "lab")]
 mod guide;
+mod fuzz_inputs;
 mod hostile;
 #[cfg(feature = "lab")]
 mod hunt;
+#[cfg(feature = "lab")]
+mod hygiene;
 mod identity;
 mod kql_corpus;
 mod kql_fuzz;
@@ -40,19 +43,28 @@ mod layers;
 mod library;
 mod loopback;
 #[cfg(feature = "lab")]
+mod matrix;
+#[cfg(feature = "lab")]
 mod memory;
 mod oauth_oracle;
 mod packs;
 #[cfg(feature = "lab")]
 mod published;
 mod reference_clients;
-#[cfg(feature = "lab")]
 mod refused;
 mod samples;
+mod seal;
 #[cfg(feature = "lab")]
 mod secrets;
+#[cfg(feature = "lab")]
+mod sliced;
+mod slicing;
+mod status;
 mod support;
+mod tenants;
 mod tls;
+#[cfg(feature = "lab")]
+mod token;
 mod transport;
 #[cfg(feature = "lab")]
 mod triage;
