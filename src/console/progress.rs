@@ -119,7 +119,7 @@ impl Tenant {
 
 /// The time of the day where the reader is; files have UTC.
 fn clock(time: Timestamp) -> String {
-    time.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string()
+    time.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string()
 }
 
 impl Observer for Progress {

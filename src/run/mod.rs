@@ -110,7 +110,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<u8> {
         Command::Case(args) => case::run(context, args.action).await,
         Command::Lab(args) => run_lab(context, args).await,
         Command::Init(args) => init::run(context, &args),
-        Command::Completions { shell } => shell::completions(shell),
+        Command::Completions { shell } => shell::completions(context, shell),
         Command::Man { output } => shell::man(context, &output),
     }
 }

@@ -124,3 +124,16 @@ fn parameters_are_for_turning_a_query() {
     let outcome = bench.run(&["lab", "--", "hunt", "--query", &query, "--param", "fewest=1", "--output", "-"]).expect(0);
     assert!(outcome.stdout.lines().count() > 1, "{}", outcome.stdout);
 }
+
+/// The plan that is built in has its queries in itself; the one among the examples names their folder.
+#[test]
+fn the_plan_among_the_examples_is_the_one_that_is_built_in() {
+    let read = |path: &str| -> toml::Table {
+        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+        toml::from_str(&text).unwrap()
+    };
+    let (built_in, mut example) = (read("src/run/triage.toml"), read("examples/plans/triage.toml"));
+    assert_eq!(example.remove("queries").unwrap().to_string(), r#"["../packs/triage"]"#);
+    let built_in: toml::Table = built_in.into_iter().filter(|(key, _)| key != "queries").collect();
+    assert_eq!(built_in, example);
+}
