@@ -15,9 +15,8 @@ mod output;
 mod place;
 mod recover;
 mod seal;
-mod sink;
-mod workers;
 pub mod table;
+mod workers;
 
 pub use case::{Case, CaseInfo, CaseView};
 pub use commit::{Facts, Written};
@@ -28,5 +27,4 @@ pub use lock::Holder;
 pub use output::Output;
 pub use place::{Format, Place, safe_name};
 pub use seal::{Seal, Sealing};
-pub use sink::Sink;
 pub use table::About;
