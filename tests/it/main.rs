@@ -28,6 +28,9 @@ mod examples;
 mod export;
 #[cfg(feature = "lab")]
 mod faults;
+mod files;
+#[cfg(feature = "lab")]
+mod guide;
 mod fuzz_inputs;
 mod hostile;
 #[cfg(feature = "lab")]
@@ -41,6 +44,8 @@ mod kql_sent;
 #[cfg(feature = "lab")]
 mod lab;
 mod layers;
+#[cfg(feature = "lab")]
+mod library;
 mod loopback;
 #[cfg(feature = "lab")]
 mod matrix;
@@ -72,7 +77,11 @@ mod tls;
 #[cfg(feature = "lab")]
 mod token;
 mod transport;
+#[cfg(feature = "lab")]
+mod triage;
 mod vault;
 #[cfg(feature = "lab")]
 mod ways_in;
 mod wire;
+#[cfg(feature = "lab")]
+mod wrappers;
