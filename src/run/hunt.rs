@@ -133,6 +133,9 @@ fn said(job: &Job, failure: &report::Failure) -> Error {
 }
 
 async fn collect(context: &Context, args: &HuntArgs, plan: &Plan) -> Result<Vec<Job>> {
+    if args.local.offline {
+        return super::answer_offline(context, args, plan).await;
+    }
     let settings = context.settings()?;
     let tenants: usize = settings.profiles.iter().map(|profile| profile.tenants.len()).sum();
     if args.output.is_some() && tenants > 1 {
@@ -155,7 +158,7 @@ async fn collect(context: &Context, args: &HuntArgs, plan: &Plan) -> Result<Vec<
     outcome
 }
 
-fn ended(status: report::RunStatus, exit: u8, error: Option<&Error>) -> Event {
+pub(super) fn ended(status: report::RunStatus, exit: u8, error: Option<&Error>) -> Event {
     let status = match status {
         report::RunStatus::Complete => RunOutcome::Complete,
         report::RunStatus::Partial => RunOutcome::Partial,
@@ -336,22 +339,22 @@ impl Run<'_> {
 
     /// Copies the rows to where `--output` says.
     fn output(&self, job: Job) -> Job {
-        let (Some(path), [file]) = (&self.args.output, job.files.as_slice()) else { return job };
-        let written = Written {
-            path: file.path.clone(),
-            format: file.format.clone(),
-            rows: file.rows,
-            bytes: file.bytes,
-            sha256: file.sha256.clone(),
-        };
-        match self.case.output(&written, &Output::new(path)) {
-            Ok(()) => job,
-            Err(error) => Job { status: report::JobStatus::Partial, error: Some((&error).into()), ..job },
-        }
+        copied(self.args, self.case, job)
     }
 }
 
-fn sha256(text: &str) -> String {
+/// Copies a job's rows to where `--output` says.
+pub(super) fn copied(args: &HuntArgs, case: &Case, job: Job) -> Job {
+    let (Some(path), [file]) = (&args.output, job.files.as_slice()) else { return job };
+    let written =
+        Written { path: file.path.clone(), format: file.format.clone(), rows: file.rows, bytes: file.bytes, sha256: file.sha256.clone() };
+    match case.output(&written, &Output::new(path)) {
+        Ok(()) => job,
+        Err(error) => Job { status: report::JobStatus::Partial, error: Some((&error).into()), ..job },
+    }
+}
+
+pub(super) fn sha256(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex

@@ -10,6 +10,8 @@ mod init;
 #[cfg(feature = "lab")]
 mod lab;
 mod names;
+#[cfg(feature = "offline")]
+mod offline;
 mod pack;
 mod parameters;
 mod passwords;
@@ -100,6 +102,17 @@ async fn dispatch(context: &Context, command: Command) -> Result<u8> {
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { output } => shell::man(context, &output),
     }
+}
+
+#[cfg(feature = "offline")]
+async fn answer_offline(context: &Context, args: &crate::cli::HuntArgs, plan: &hunt::Plan) -> Result<Vec<crate::collect::report::Job>> {
+    Box::pin(offline::collect(context, args, plan)).await
+}
+
+#[cfg(not(feature = "offline"))]
+#[allow(clippy::unused_async, reason = "it has the shape of the full collector's")]
+async fn answer_offline(_: &Context, _: &crate::cli::HuntArgs, _: &hunt::Plan) -> Result<Vec<crate::collect::report::Job>> {
+    Err(Error::new(Kind::Usage, "this is the slim collector, built without offline hunting").hint("build with `--features offline`"))
 }
 
 #[cfg(feature = "lab")]

@@ -16,7 +16,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("journal", &[]),
     ("console", &["collect", "journal"]),
     ("lab", &["kql"]),
-    ("run", &["cli", "settings", "vault", "identity", "transport", "api", "kql", "collect", "store", "journal", "console", "lab"]),
+    ("offline", &["kql", "journal"]),
+    ("run", &["cli", "settings", "vault", "identity", "transport", "api", "kql", "collect", "store", "journal", "console", "lab", "offline"]),
     ("error", &[]),
     ("secret", &[]),
     ("time", &[]),
@@ -33,7 +34,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("clap::", &["cli", "run"]),
     ("indicatif::", &["console"]),
     ("axum::", &["lab"]),
-    ("datafusion::", &["kql", "lab"]),
+    ("datafusion::", &["kql", "lab", "offline"]),
     ("std::env::", &["settings", "journal", "store", "run", "main"]),
     ("std::process::exit", &[]),
 ];

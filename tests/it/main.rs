@@ -37,6 +37,8 @@ mod loopback;
 #[cfg(feature = "lab")]
 mod memory;
 mod oauth_oracle;
+#[cfg(feature = "offline")]
+mod offline;
 mod packs;
 #[cfg(feature = "lab")]
 mod published;
