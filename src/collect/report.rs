@@ -3,6 +3,7 @@
 use super::pack::Rule;
 use crate::{
     error::{Error, Kind},
+    journal,
     time::{Window, rfc3339},
 };
 use jiff::Timestamp;
@@ -187,6 +188,13 @@ impl From<&Error> for Failure {
             hints: error.hints().to_vec(),
             excerpt: error.excerpt().map(str::to_owned),
         }
+    }
+}
+
+impl From<&journal::FileStored> for StoredFile {
+    fn from(file: &journal::FileStored) -> Self {
+        let journal::FileStored { path, format, rows, bytes, sha256, .. } = file.clone();
+        Self { path, format, rows, bytes, sha256 }
     }
 }
 

@@ -57,7 +57,7 @@ fn add(shelf: &mut Shelf, folder: &Path, path: PathBuf) -> Result<()> {
     let table = path.strip_prefix(folder).ok().and_then(place::table_of);
     if !form.has_envelope(&path) {
         if let Some(table) = table {
-            shelf.add(table, Source { path, form });
+            shelf.add(table, Source { path, form, schema: Vec::new() });
         }
         return Ok(());
     }
@@ -68,7 +68,7 @@ fn add(shelf: &mut Shelf, folder: &Path, path: PathBuf) -> Result<()> {
     };
     for category in categories {
         if let Some(table) = envelope::table_of(&category) {
-            shelf.add(table, Source { path: path.clone(), form: of_category(&form, category) });
+            shelf.add(table, Source { path: path.clone(), form: of_category(&form, category), schema: Vec::new() });
         }
     }
     Ok(())
@@ -103,7 +103,8 @@ fn once(shelf: &mut Shelf) {
         sources.retain(|source| {
             let twin = source.form != Form::Parquet && columnar.contains(&bare(&source.path));
             if twin {
-                notes.push(format!("`{}` lies there as Parquet too, which is read: {name} has each row once", source.path.display()));
+                let note = format!("`{}` lies there as Parquet too, which is read: {name} has each row once", source.path.display());
+                notes.push((name.clone(), note));
             }
             !twin
         });

@@ -1,7 +1,7 @@
 //! Files of JSON rows as a part of a table: surveyed, then read piece by piece while a query runs, never held.
 
 use super::{
-    Part, Source,
+    Documented, Part, Source,
     decode::Batches,
     place,
     rows::{self, Piece},
@@ -13,7 +13,6 @@ use crate::{
     kql::{
         ast::TypeName,
         engine::{self, Column, Stored, arrow_schema},
-        tables::TableInfo,
     },
 };
 use async_trait::async_trait;
@@ -39,13 +38,13 @@ use tokio::sync::mpsc::Sender;
 const AHEAD: usize = 2;
 
 /// Surveys files of JSON rows.
-pub(super) fn part(sources: &[Source], info: Option<&TableInfo>) -> Result<Part> {
+pub(super) fn part(sources: &[Source], documented: &Documented) -> Result<Part> {
     let pieces = pieces(sources)?;
-    let (survey, times) = survey::survey(&pieces, info)?;
-    let columns = columns(&survey, info);
+    let (survey, times) = survey::survey(&pieces, documented)?;
+    let columns = columns(&survey, documented);
     let present = columns.iter().filter(|known| known.key.is_some()).map(|known| known.column.name.clone()).collect();
     let pieces = pieces.into_iter().zip(times).collect();
-    let time = place::time_column(&columns.iter().map(|known| known.column.clone()).collect::<Vec<_>>(), info);
+    let time = place::time_column(&columns.iter().map(|known| known.column.clone()).collect::<Vec<_>>(), documented.info);
     let form = engine::rows::Form { booleans: survey.booleans, nested_dynamic: survey.nested };
     let all = columns.iter().map(|known| known.column.clone()).collect();
     let provider = Arc::new(Lines::new(columns, pieces, time));
@@ -68,18 +67,17 @@ struct Known {
 }
 
 /// The documented columns in their order, then those that the rows have besides.
-fn columns(survey: &Survey, info: Option<&TableInfo>) -> Vec<Known> {
-    let documented: Vec<&(&str, TypeName)> = info.into_iter().flat_map(|info| info.columns.iter()).collect();
-    let is_documented = |name: &str| documented.iter().any(|(column, _)| *column == name);
+fn columns(survey: &Survey, documented: &Documented) -> Vec<Known> {
+    let is_documented = |name: &str| documented.columns().any(|(column, _)| column == name);
     let found = |name: &str| {
         let exact = survey.keys.iter().find(|key| key.name == name);
         exact.or_else(|| survey.keys.iter().find(|key| key.name.eq_ignore_ascii_case(name) && !is_documented(&key.name)))
     };
     let mut columns: Vec<Known> = Vec::new();
-    for (name, kind) in &documented {
+    for (name, kind) in documented.columns() {
         let key = found(name);
-        let kind = key.map_or(*kind, |key| key.guess.kind());
-        columns.push(Known { column: Column::new(*name, kind), key: key.map(|key| key.name.clone()) });
+        let kind = key.map_or(kind, |key| key.guess.kind());
+        columns.push(Known { column: Column::new(name, kind), key: key.map(|key| key.name.clone()) });
     }
     for key in &survey.keys {
         if !columns.iter().any(|known| known.key.as_ref() == Some(&key.name)) {

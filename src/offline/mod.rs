@@ -7,6 +7,7 @@
 //! Files are read as they are and never changed. Nothing is held whole: rows are read while a query runs. What a query means is not
 //! known here; the engine asks for columns, and for rows of a span of time.
 
+mod collected;
 mod decode;
 mod envelope;
 mod folder;
@@ -20,6 +21,7 @@ mod survey;
 mod time_range;
 mod values;
 
+pub use collected::shelf_of_case;
 pub use folder::shelf_of_folder;
 pub use form::Form;
 
@@ -27,8 +29,9 @@ use crate::{
     error::{Error, Kind, Result},
     journal::hash,
     kql::{
+        ast::TypeName,
         engine::{self, Column, Stored, Table},
-        tables,
+        tables::{self, TableInfo},
     },
     time::Window,
 };
@@ -45,20 +48,27 @@ pub struct Source {
     pub path: PathBuf,
     /// How they are written.
     pub form: Form,
+    /// The types of columns, as whoever sent the rows said them.
+    pub schema: Vec<(String, TypeName)>,
 }
 
 /// Tables by their names, and the files that hold their rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shelf {
     tables: BTreeMap<String, Vec<Source>>,
-    /// What a person should know of what was found.
-    pub notes: Vec<String>,
+    /// What a person should know of a table.
+    notes: Vec<(String, String)>,
 }
 
 impl Shelf {
     /// Adds a file to a table.
     pub fn add(&mut self, table: impl Into<String>, source: Source) {
         self.tables.entry(table.into()).or_default().push(source);
+    }
+
+    /// Returns what a person should know of the tables that are `wanted`.
+    pub fn notes_of(&self, wanted: &dyn Fn(&str) -> bool) -> impl Iterator<Item = &str> {
+        self.notes.iter().filter(|(table, _)| wanted(table)).map(|(_, note)| note.as_str())
     }
 
     /// Returns the names of the tables.
@@ -94,6 +104,34 @@ pub struct Opened {
     pub form: engine::rows::Form,
 }
 
+/// What is known of a table's columns before its rows are looked at.
+struct Documented {
+    info: Option<&'static TableInfo>,
+    /// The types that whoever sent the rows said; they win.
+    said: BTreeMap<String, TypeName>,
+}
+
+impl Documented {
+    fn of(name: &str, sources: &[Source]) -> Self {
+        let mut said = BTreeMap::new();
+        for (column, kind) in sources.iter().flat_map(|source| &source.schema) {
+            said.entry(column.clone()).and_modify(|known| *known = kinds::joined(*known, *kind)).or_insert(*kind);
+        }
+        Self { info: tables::find(name), said }
+    }
+
+    fn columns(&self) -> impl Iterator<Item = (&'static str, TypeName)> {
+        self.info.into_iter().flat_map(|info| info.columns.iter().copied())
+    }
+
+    /// The type of a column, by its exact name, else by another case of it.
+    fn kind(&self, name: &str) -> Option<TypeName> {
+        let exact = || self.info.and_then(|info| info.column(name));
+        let other_case = || self.columns().find(|(column, _)| column.eq_ignore_ascii_case(name)).map(|(_, kind)| kind);
+        self.said.get(name).copied().or_else(exact).or_else(other_case)
+    }
+}
+
 /// A part of a table, surveyed: the columns of some files, and what reads them.
 struct Part {
     columns: Vec<Column>,
@@ -107,19 +145,19 @@ struct Part {
 
 impl Opened {
     fn take(&mut self, name: &str, sources: &[Source]) -> Result<()> {
-        let info = tables::find(name);
+        let known = Documented::of(name, sources);
         let (columnar, written): (Vec<_>, Vec<_>) = sources.iter().cloned().partition(|source| source.form == Form::Parquet);
         let mut parts = Vec::new();
         if !columnar.is_empty() {
-            parts.push(parquet::part(&columnar, info)?);
+            parts.push(parquet::part(&columnar, &known)?);
         }
         if !written.is_empty() {
-            parts.push(lines::part(&written, info)?);
+            parts.push(lines::part(&written, &known)?);
         }
         let columns = united(&parts);
         let present = |column: &Column| parts.iter().any(|part| part.present.contains(&column.name));
         let missing: Vec<String> = columns.iter().filter(|column| !present(column)).map(|column| column.name.clone()).collect();
-        let time = place::time_column(&columns, info);
+        let time = place::time_column(&columns, known.info);
         self.form = parts.iter().fold(self.form, |form, part| joined(form, part.form));
         self.see(parts.iter().filter_map(|part| part.times));
         self.missing.insert(name.to_owned(), missing);

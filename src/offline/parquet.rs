@@ -1,13 +1,12 @@
 //! Parquet files as a part of a table: columns and statistics from their footers, rows through `DataFusion`'s own reader, which passes
 //! over what a filter rules out.
 
-use super::{Part, Source, kinds, place, unreadable};
+use super::{Documented, Part, Source, kinds, place, unreadable};
 use crate::{
     error::{Error, Kind, Result},
     kql::{
         ast::TypeName,
         engine::{self, Column, Stored, TYPE_KEY, arrow_field, type_of_name},
-        tables::TableInfo,
     },
 };
 use datafusion::{
@@ -29,16 +28,16 @@ use std::{collections::BTreeMap, fs::File, path::Path, sync::Arc};
 use url::Url;
 
 /// Reads the footers of Parquet files.
-pub(super) fn part(sources: &[Source], info: Option<&TableInfo>) -> Result<Part> {
+pub(super) fn part(sources: &[Source], known: &Documented) -> Result<Part> {
     let footers = sources.iter().map(|source| Footer::read(&source.path)).collect::<Result<Vec<_>>>()?;
     let mut found = Found::default();
     for footer in &footers {
-        found.take(footer, info);
+        found.take(footer, known);
     }
     let fields: Vec<Field> = found.fields.iter().map(|field| field.stored(footers.len())).collect();
-    let columns = found.columns(info);
+    let columns = found.columns(known);
     let present = found.fields.iter().map(|field| field.name.clone()).collect();
-    let time = place::time_column(&columns, info);
+    let time = place::time_column(&columns, known.info);
     let times = time.and_then(|time| footers.iter().filter_map(|footer| footer.times(&time)).reduce(wider));
     let rows = footers.iter().map(Footer::rows).sum();
     let provider = Arc::new(listing(sources, Arc::new(Schema::new(fields)))?);
@@ -144,18 +143,18 @@ struct Found {
 }
 
 impl Found {
-    fn take(&mut self, footer: &Footer, info: Option<&TableInfo>) {
+    fn take(&mut self, footer: &Footer, known: &Documented) {
         for field in footer.schema.fields() {
             let found = FileField {
                 name: field.name().clone(),
-                kind: kind_of(field, footer, info),
+                kind: kind_of(field, footer, known),
                 foreign: is_foreign(field.data_type()).then(|| field.data_type().clone()),
                 full: usize::from(footer.is_full(field.name())),
             };
             match self.at.get(field.name()).and_then(|at| self.fields.get_mut(*at)) {
-                Some(known) => {
-                    known.kind = kinds::joined(known.kind, found.kind);
-                    known.full += found.full;
+                Some(other) => {
+                    other.kind = kinds::joined(other.kind, found.kind);
+                    other.full += found.full;
                 }
                 None => {
                     self.at.insert(found.name.clone(), self.fields.len());
@@ -166,14 +165,12 @@ impl Found {
     }
 
     /// The documented columns in their order, then those that the files have besides.
-    fn columns(&self, info: Option<&TableInfo>) -> Vec<Column> {
-        let documented = info.into_iter().flat_map(|info| info.columns.iter());
-        let mut columns: Vec<Column> = documented
-            .map(|(name, kind)| {
-                let found = self.at.get(*name).and_then(|at| self.fields.get(*at));
-                Column::new(*name, found.map_or(*kind, |field| field.kind))
-            })
-            .collect();
+    fn columns(&self, known: &Documented) -> Vec<Column> {
+        let documented = known.columns().map(|(name, kind)| {
+            let found = self.at.get(name).and_then(|at| self.fields.get(*at));
+            Column::new(name, found.map_or(kind, |field| field.kind))
+        });
+        let mut columns: Vec<Column> = documented.collect();
         for field in &self.fields {
             if !columns.iter().any(|column| column.name == field.name) {
                 columns.push(Column::new(&field.name, field.kind));
@@ -184,10 +181,10 @@ impl Found {
 }
 
 /// The Kusto type of a column: the documented one where the file's values are of it, else what the file says.
-fn kind_of(field: &Field, footer: &Footer, info: Option<&TableInfo>) -> TypeName {
+fn kind_of(field: &Field, footer: &Footer, known: &Documented) -> TypeName {
     let said = field.metadata().get(TYPE_KEY).and_then(|name| type_of_name(name));
     let natural = said.unwrap_or_else(|| natural(field.data_type()));
-    let Some(declared) = info.and_then(|info| info.column(field.name())) else { return natural };
+    let Some(declared) = known.kind(field.name()) else { return natural };
     let within = |low: i64, high: i64| footer.whole_numbers(field.name()).is_some_and(|(min, max)| min >= low && max <= high);
     let fits = match (natural, declared) {
         (TypeName::Int | TypeName::Long, TypeName::Bool) => within(0, 1),

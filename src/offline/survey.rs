@@ -1,16 +1,13 @@
 //! What columns the rows of a table have, and of what types: every row is looked at once before the first query, side by side.
 
 use super::{
-    envelope,
+    Documented, envelope,
     form::Form,
     kinds::Guess,
     rows::{self, Piece},
     values,
 };
-use crate::{
-    error::{Error, Kind, Result},
-    kql::tables::TableInfo,
-};
+use crate::error::{Error, Kind, Result};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::{
@@ -47,13 +44,13 @@ pub(super) struct Key {
 pub(super) type Times = Option<(i64, i64)>;
 
 /// Surveys every piece. Returns what is known of all, and the times of each.
-pub(super) fn survey(pieces: &[Piece], info: Option<&TableInfo>) -> Result<(Survey, Vec<Times>)> {
+pub(super) fn survey(pieces: &[Piece], known: &Documented) -> Result<(Survey, Vec<Times>)> {
     let next = AtomicUsize::new(0);
     let threads = thread::available_parallelism().map_or(2, usize::from).min(pieces.len().max(1));
     let work = || -> Result<Vec<(usize, Survey)>> {
         let mut done = Vec::new();
         while let Some((number, piece)) = take(&next, pieces) {
-            done.push((number, of_piece(piece, info)?));
+            done.push((number, of_piece(piece, known)?));
         }
         Ok(done)
     };
@@ -76,11 +73,11 @@ fn take<'a>(next: &AtomicUsize, pieces: &'a [Piece]) -> Option<(usize, &'a Piece
     pieces.get(number).map(|piece| (number, piece))
 }
 
-fn of_piece(piece: &Piece, info: Option<&TableInfo>) -> Result<Survey> {
+fn of_piece(piece: &Piece, known: &Documented) -> Result<Survey> {
     let mut survey = Survey::default();
     piece.each(&mut |row| {
         if let Some(row) = own(&piece.form, row)? {
-            let parsed = Row { survey: &mut survey, info }.deserialize(&mut serde_json::Deserializer::from_slice(row));
+            let parsed = Row { survey: &mut survey, known }.deserialize(&mut serde_json::Deserializer::from_slice(row));
             parsed.map_err(not_a_row)?;
             survey.rows += 1;
         }
@@ -105,15 +102,15 @@ pub(super) fn not_a_row(error: serde_json::Error) -> Error {
 }
 
 impl Survey {
-    fn key(&mut self, name: &str, info: Option<&TableInfo>) -> Option<usize> {
+    fn key(&mut self, name: &str, known: &Documented) -> Option<usize> {
         if let Some(at) = self.at.get(name) {
             return Some(*at);
         }
         if rows::is_annotation(name) {
             return None;
         }
-        let guess = declared(name, info).map_or_else(Guess::default, Guess::declared);
-        let time = info.and_then(|info| info.time_column);
+        let guess = known.kind(name).map_or_else(Guess::default, Guess::declared);
+        let time = known.info.and_then(|info| info.time_column);
         let is_time = time.map_or(matches!(name, "Timestamp" | "TimeGenerated"), |time| time == name);
         self.keys.push(Key { name: name.to_owned(), guess, is_time });
         self.at.insert(name.to_owned(), self.keys.len() - 1);
@@ -138,7 +135,7 @@ impl Survey {
     fn joined(mut self, other: Self) -> Self {
         for key in other.keys {
             match self.at.get(&key.name).and_then(|at| self.keys.get_mut(*at)) {
-                Some(known) => known.guess = known.guess.joined(key.guess),
+                Some(other) => other.guess = other.guess.joined(key.guess),
                 None => {
                     self.at.insert(key.name.clone(), self.keys.len());
                     self.keys.push(key);
@@ -154,17 +151,10 @@ impl Survey {
     }
 }
 
-/// The documented type of a column, by its exact name, else by another case of it.
-fn declared(name: &str, info: Option<&TableInfo>) -> Option<crate::kql::ast::TypeName> {
-    let info = info?;
-    let other_case = || info.columns.iter().find(|(column, _)| column.eq_ignore_ascii_case(name)).map(|(_, kind)| *kind);
-    info.column(name).or_else(other_case)
-}
-
 /// Reads one row into the survey.
 struct Row<'a> {
     survey: &'a mut Survey,
-    info: Option<&'a TableInfo>,
+    known: &'a Documented,
 }
 
 impl<'de> DeserializeSeed<'de> for Row<'_> {
@@ -183,7 +173,7 @@ impl<'de> Visitor<'de> for Row<'_> {
     }
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
-        while let Some(at) = map.next_key_seed(KeyOf { survey: &mut *self.survey, info: self.info })? {
+        while let Some(at) = map.next_key_seed(KeyOf { survey: &mut *self.survey, known: self.known })? {
             let raw: &RawValue = map.next_value()?;
             if let Some(at) = at {
                 self.survey.see(at, raw.get());
@@ -196,7 +186,7 @@ impl<'de> Visitor<'de> for Row<'_> {
 /// Finds a key's place.
 struct KeyOf<'a> {
     survey: &'a mut Survey,
-    info: Option<&'a TableInfo>,
+    known: &'a Documented,
 }
 
 impl<'de> DeserializeSeed<'de> for KeyOf<'_> {
@@ -215,6 +205,6 @@ impl Visitor<'_> for KeyOf<'_> {
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(self.survey.key(name, self.info))
+        Ok(self.survey.key(name, self.known))
     }
 }

@@ -5,7 +5,8 @@ mod refused;
 
 use super::{
     Context,
-    hunt::{Plan, copied, ended, sha256},
+    earlier::sha256,
+    hunt::{Plan, copied, ended},
     queries::Given,
 };
 use crate::{
@@ -23,7 +24,7 @@ use crate::{
         engine::{Engine, Limits, Options, fits_pattern},
         reading::{How, Reading},
     },
-    offline::{Opened, Shelf, shelf_of_folder},
+    offline::{Opened, Shelf, shelf_of_case, shelf_of_folder},
     store::Case,
     time::{Window, rfc3339},
 };
@@ -39,7 +40,6 @@ pub(super) async fn collect(context: &Context, args: &HuntArgs, plan: &Plan) -> 
     let shelf = shelf(args, &dir)?;
     let case = Arc::new(Case::open(&dir, env!("CARGO_PKG_VERSION"))?);
     case.journal().prepare(RunStarted::here(env!("CARGO_PKG_VERSION"), context.command_line(), None));
-    shelf.notes.iter().for_each(|note| context.console.warn(note));
     let outcome = answered(context, args, plan, shelf, &case).await;
     case.journal().begin(None)?;
     case.journal().append(match &outcome {
@@ -52,14 +52,14 @@ pub(super) async fn collect(context: &Context, args: &HuntArgs, plan: &Plan) -> 
 fn shelf(args: &HuntArgs, case: &Path) -> Result<Shelf> {
     match &args.local.data {
         Some(folder) => shelf_of_folder(folder),
-        None => {
-            let view = Case::read(case)?;
-            shelf_of_folder(&view.dir().join("data"))
-        }
+        None => shelf_of_case(&Case::read(case)?),
     }
 }
 
 async fn answered(context: &Context, args: &HuntArgs, plan: &Plan, shelf: Shelf, case: &Arc<Case>) -> Result<Vec<Job>> {
+    shelf
+        .notes_of(&|name| plan.queries.iter().filter_map(|query| reading(&query.filled.whole)).any(|reading| reads(&reading, name)))
+        .for_each(|note| context.console.warn(note));
     let readings: Vec<Reading> = plan.queries.iter().filter_map(|query| reading(&query.filled.whole)).collect();
     let known: Vec<String> = shelf.names().map(str::to_owned).collect();
     let opened = tokio::task::spawn_blocking(move || shelf.open(&|name| readings.iter().any(|reading| reads(reading, name)))).await;
@@ -71,12 +71,12 @@ async fn answered(context: &Context, args: &HuntArgs, plan: &Plan, shelf: Shelf,
     let desk = Desk {
         context,
         args,
+        plan,
         case,
         engine,
         opened: Arc::new(opened),
         known,
         bounds: given.then_some(plan.window),
-        default: plan.window,
         progress: Arc::new(Progress::new(context.console)),
     };
     let jobs = plan.queries.iter().map(|query| Waiting { tenant: OFFLINE.to_owned(), work: Box::pin(desk.one(query)) });
@@ -100,6 +100,7 @@ fn reads(reading: &Reading, name: &str) -> bool {
 struct Desk<'a> {
     context: &'a Context,
     args: &'a HuntArgs,
+    plan: &'a Plan,
     case: &'a Arc<Case>,
     engine: Engine,
     opened: Arc<Opened>,
@@ -107,7 +108,6 @@ struct Desk<'a> {
     known: Vec<String>,
     /// The window that was asked for; none: whatever is there.
     bounds: Option<Window>,
-    default: Window,
     progress: Arc<dyn Observer>,
 }
 
@@ -152,14 +152,15 @@ impl Desk<'_> {
             concurrency: 1,
             resume: false,
             reconcile: false,
+            formats: self.plan.formats.clone(),
         };
         let report = hunt(&hunted, &answerer, self.case, self.progress.as_ref()).await;
-        copied(self.args, self.case, Job { rule: query.rule.clone(), ..report })
+        copied(self.args, self.plan, self.case, Job { rule: query.rule.clone(), ..report })
     }
 
     /// The window that was asked for, else the one that the rows lie in.
     fn window(&self) -> Window {
-        self.bounds.or(self.opened.span).unwrap_or(self.default)
+        self.bounds.or(self.opened.span).unwrap_or(self.plan.window)
     }
 
     fn options(&self) -> Options {

@@ -36,6 +36,24 @@ fn service_type(kind: TypeName) -> &'static str {
     }
 }
 
+/// Returns the type that a service's name of one means, in any spelling; none where it is none that is known.
+pub fn type_of_service(name: &str) -> Option<TypeName> {
+    let name = name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase();
+    Some(match name.as_str() {
+        "sbyte" | "boolean" | "bool" => TypeName::Bool,
+        "int32" | "int" => TypeName::Int,
+        "int64" | "long" => TypeName::Long,
+        "double" | "real" => TypeName::Real,
+        "sqldecimal" | "decimal" => TypeName::Decimal,
+        "string" => TypeName::String,
+        "datetime" => TypeName::Datetime,
+        "timespan" => TypeName::Timespan,
+        "guid" => TypeName::Guid,
+        "object" | "dynamic" => TypeName::Dynamic,
+        _ => return None,
+    })
+}
+
 /// Returns the name that a writer of this form gives a type in the schema.
 pub fn written_type(kind: TypeName, form: Form) -> &'static str {
     if kind == TypeName::Bool && form.booleans { "Boolean" } else { service_type(kind) }

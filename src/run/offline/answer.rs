@@ -51,6 +51,10 @@ impl Hunter for Answerer<'_> {
         Ok(answer)
     }
 
+    async fn rest(&self, _: jiff::Timestamp, _: &str) -> Result<()> {
+        Ok(())
+    }
+
     fn effort(&self) -> Effort {
         Effort::default()
     }
