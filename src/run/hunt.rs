@@ -73,6 +73,9 @@ impl Plan {
 }
 
 async fn collect(context: &Context, args: &HuntArgs, plan: &Plan) -> Result<Outcome> {
+    if args.local.offline {
+        return super::answer_offline(context, args, plan).await;
+    }
     let settings = context.settings()?;
     if args.output.is_some() && Session::tenants(&settings) > 1 {
         return Err(Error::new(Kind::Usage, "--output takes the rows of one tenant, and there are several")
@@ -234,24 +237,29 @@ impl<'a> Run<'a> {
 
     /// Copies the rows to where `--output` says.
     fn output(&self, job: Job) -> Job {
-        let Some((path, file)) = self.args.output.as_ref().and_then(|path| Some((path, self.file_for(path, &job)?))) else { return job };
-        match self.case.output(&file, &Output::new(path)) {
-            Ok(()) => job,
-            Err(error) => Job { status: report::JobStatus::Partial, error: Some((&error).into()), ..job },
-        }
+        copied(self.args, self.plan, self.case, job)
     }
+}
 
-    /// Returns the file of a job that is copied: in the format that the name of the copy says, if the rows are stored in it, else in the
-    /// first that was asked for. Rows in several files of a format are not copied.
-    fn file_for(&self, path: &Path, job: &Job) -> Option<Written> {
-        let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-        let named = |format: &&Format| name.ends_with(&format!(".{}", format.extension()));
-        let format = self.plan.formats.iter().rev().find(named).or_else(|| self.plan.formats.first())?;
-        let mut files = job.files.iter().filter(|file| file.format == format.name());
-        match (files.next(), files.next()) {
-            (Some(file), None) => Some(file.into()),
-            _ => None,
-        }
+/// Copies a job's rows to where `--output` says.
+pub(super) fn copied(args: &HuntArgs, plan: &Plan, case: &Case, job: Job) -> Job {
+    let Some((path, file)) = args.output.as_ref().and_then(|path| Some((path, file_for(plan, path, &job)?))) else { return job };
+    match case.output(&file, &Output::new(path)) {
+        Ok(()) => job,
+        Err(error) => Job { status: report::JobStatus::Partial, error: Some((&error).into()), ..job },
+    }
+}
+
+/// Returns the file of a job that is copied: in the format that the name of the copy says, if the rows are stored in it, else in the
+/// first that was asked for. Rows in several files of a format are not copied.
+fn file_for(plan: &Plan, path: &Path, job: &Job) -> Option<Written> {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let named = |format: &&Format| name.ends_with(&format!(".{}", format.extension()));
+    let format = plan.formats.iter().rev().find(named).or_else(|| plan.formats.first())?;
+    let mut files = job.files.iter().filter(|file| file.format == format.name());
+    match (files.next(), files.next()) {
+        (Some(file), None) => Some(file.into()),
+        _ => None,
     }
 }
 

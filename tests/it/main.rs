@@ -29,9 +29,8 @@ mod export;
 #[cfg(feature = "lab")]
 mod faults;
 mod files;
-#[cfg(feature = "lab")]
-mod guide;
 mod fuzz_inputs;
+mod guide;
 mod hostile;
 #[cfg(feature = "lab")]
 mod hunt;
@@ -44,7 +43,6 @@ mod kql_sent;
 #[cfg(feature = "lab")]
 mod lab;
 mod layers;
-#[cfg(feature = "lab")]
 mod library;
 mod loopback;
 #[cfg(feature = "lab")]
@@ -52,6 +50,7 @@ mod matrix;
 #[cfg(feature = "lab")]
 mod memory;
 mod oauth_oracle;
+mod offline;
 mod packs;
 #[cfg(feature = "lab")]
 mod published;
@@ -77,11 +76,9 @@ mod tls;
 #[cfg(feature = "lab")]
 mod token;
 mod transport;
-#[cfg(feature = "lab")]
 mod triage;
 mod vault;
 #[cfg(feature = "lab")]
 mod ways_in;
 mod wire;
-#[cfg(feature = "lab")]
 mod wrappers;
