@@ -23,6 +23,8 @@ mod engine_corpus;
 mod examples;
 #[cfg(feature = "lab")]
 mod faults;
+#[cfg(all(feature = "lab", feature = "parquet"))]
+mod formats;
 mod hostile;
 #[cfg(feature = "lab")]
 mod hunt;
@@ -41,6 +43,8 @@ mod packs;
 mod published;
 mod reference_clients;
 mod refused;
+#[cfg(feature = "parquet")]
+mod round_trip;
 mod samples;
 #[cfg(feature = "lab")]
 mod secrets;

@@ -252,6 +252,7 @@ fn job(resume: bool) -> HuntJob {
         concurrency: 2,
         resume,
         reconcile: false,
+        formats: vec![ircollect::store::Format::Ndjson],
     }
 }
 

@@ -78,6 +78,7 @@ impl Ask {
             concurrency: self.concurrency,
             resume: self.resume,
             reconcile: self.reconcile,
+            formats: vec![ircollect::store::Format::Ndjson],
         }
     }
 
