@@ -14,6 +14,7 @@ mod init;
 mod lab;
 mod names;
 mod pack;
+mod panic;
 mod parameters;
 mod passwords;
 mod proof;
@@ -39,8 +40,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     match Cli::try_parse_from(arguments) {
-        Ok(cli) => start(cli, Env::read(), words),
         Err(error) => refused(&error, &words),
+        Ok(cli) => panic::guarded(|| start(cli, Env::read(), words)),
     }
 }
 
@@ -97,7 +98,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<u8> {
         Command::Hunt(args) => hunt::run(context, &args).await,
         Command::Token(args) => token::run(context, &args).await,
         Command::Check(args) => check::run(context, &args).await,
-        Command::Case(args) => case::run(context, args.action),
+        Command::Case(args) => case::run(context, args.action).await,
         Command::Lab(args) => run_lab(context, args).await,
         Command::Init(args) => init::run(context, &args),
         Command::Completions { shell } => shell::completions(shell),

@@ -14,8 +14,9 @@ mod lock;
 mod output;
 mod place;
 mod recover;
-pub mod table;
+mod seal;
 mod workers;
+pub mod table;
 
 pub use case::{Case, CaseInfo, CaseView};
 pub use commit::{Facts, Written};
@@ -25,4 +26,5 @@ pub use intake::{Harvest, Intake, Wanted};
 pub use lock::Holder;
 pub use output::Output;
 pub use place::{Format, Place, safe_name};
+pub use seal::{Seal, Sealing};
 pub use table::About;

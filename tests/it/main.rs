@@ -10,6 +10,7 @@
 mod bench;
 mod case;
 mod case_death;
+mod check;
 mod command_tree;
 #[cfg(feature = "lab")]
 mod credentials;
@@ -25,9 +26,12 @@ mod examples;
 mod faults;
 #[cfg(all(feature = "lab", feature = "parquet"))]
 mod formats;
+mod fuzz_inputs;
 mod hostile;
 #[cfg(feature = "lab")]
 mod hunt;
+#[cfg(feature = "lab")]
+mod hygiene;
 mod identity;
 mod kql_corpus;
 mod kql_fuzz;
@@ -35,6 +39,8 @@ mod kql_fuzz;
 mod lab;
 mod layers;
 mod loopback;
+#[cfg(feature = "lab")]
+mod matrix;
 #[cfg(feature = "lab")]
 mod memory;
 mod oauth_oracle;
@@ -46,13 +52,18 @@ mod refused;
 #[cfg(feature = "parquet")]
 mod round_trip;
 mod samples;
+mod seal;
 #[cfg(feature = "lab")]
 mod secrets;
 #[cfg(feature = "lab")]
 mod sliced;
 mod slicing;
+mod status;
 mod support;
+mod tenants;
 mod tls;
+#[cfg(feature = "lab")]
+mod token;
 mod transport;
 mod vault;
 mod wire;
