@@ -3,7 +3,12 @@
 //!
 //! `cargo bench --bench formats`; `IRCOLLECT_BENCH_ROWS` sets the rows (100,000), `IRCOLLECT_BENCH_ROUNDS` the rounds (7). The server is nginx
 //! where there is one, else one of this process. What is timed is the real binary.
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::panic, reason = "a bench is its own program: it says its numbers and fails where it stands")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::panic,
+    reason = "a bench is its own program: it says its numbers and fails where it stands"
+)]
 #![allow(clippy::disallowed_methods, reason = "a bench writes plain files and reads its own variables")]
 
 use std::{
@@ -20,7 +25,8 @@ const TENANT: &str = "6f1c1c52-3b8e-4b0e-9f0a-5d6c7a1e2b34";
 const HUNTING: &str = "/v1.0/security/runHuntingQuery";
 
 /// What is measured: the formats, and how many times the yardstick's time they may take.
-const GOALS: [(&str, f64); 5] = [("ndjson", 0.95), ("csv", 1.3), ("parquet", 1.4), ("ndjson,parquet", 1.6), ("ndjson,csv,json,parquet", f64::NAN)];
+const GOALS: [(&str, f64); 5] =
+    [("ndjson", 0.95), ("csv", 1.3), ("parquet", 1.4), ("ndjson,parquet", 1.6), ("ndjson,csv,json,parquet", f64::NAN)];
 
 fn main() {
     let rows = number("IRCOLLECT_BENCH_ROWS", 100_000);
@@ -245,7 +251,8 @@ impl Drop for Server {
 
 fn certificate() -> (String, String) {
     let key = rcgen::KeyPair::generate().unwrap();
-    let certificate = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let certificate =
+        rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
     (certificate.pem(), key.serialize_pem())
 }
 

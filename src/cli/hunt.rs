@@ -34,6 +34,9 @@ pub struct HuntArgs {
     /// Formats to store the rows in
     #[arg(long, value_name = "FORMATS", value_enum, value_delimiter = ',', default_value = "ndjson")]
     pub format: Vec<OutputFormat>,
+    /// Keep each query's rows as a dataset, a folder a day (tenant=/query=/date=), instead of one file a format
+    #[arg(long, conflicts_with = "output")]
+    pub parts: bool,
     /// Write the rows of a single query to a file, or `-` for standard output, too
     #[arg(long, value_name = "FILE|-")]
     pub output: Option<PathBuf>,

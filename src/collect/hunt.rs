@@ -50,6 +50,8 @@ pub struct HuntJob {
     pub reconcile: bool,
     /// The formats that the rows are stored in.
     pub formats: Vec<Format>,
+    /// The rows end as a dataset, a file a day, instead of one file.
+    pub by_day: bool,
 }
 
 /// Returns what slices are filled to, of a cap on rows: counts move while rows arrive.
@@ -352,6 +354,7 @@ impl Desk<'_> {
             replaces: if whole { std::mem::take(&mut state.superseded) } else { Vec::new() },
             ..Facts::default()
         };
+        state.look_at(intake.first_rows(), &facts.schema);
         let (request_ids, schema) = (facts.request_ids.clone(), facts.schema.clone());
         self.taken.fetch_or(whole, Ordering::Relaxed);
         let (file, others) = self.commit(intake, facts).await?;

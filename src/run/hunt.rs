@@ -21,7 +21,7 @@ use crate::{
         report::{Job, Summary},
         side_by_side,
     },
-    console::{Progress, closing_words, print_data},
+    console::{self, Progress, closing_words, print_data},
     error::{Error, Kind, Result},
     journal::{self, Event, RunEnded, RunOutcome, RunStarted},
     settings::{Profile, Settings},
@@ -119,6 +119,7 @@ fn print_summary(summary: &Summary) -> Result<()> {
 }
 
 fn finish(context: &Context, summary: &Summary) -> Result<u8> {
+    show_rows(context, summary);
     let words = closing_words(summary);
     if !words.is_empty() {
         context.console.say(&words);
@@ -130,6 +131,16 @@ fn finish(context: &Context, summary: &Summary) -> Result<u8> {
         print_summary(summary)?;
     }
     Ok(summary.error.as_ref().map_or_else(|| report::exit_code(&summary.jobs), |error| error.exit))
+}
+
+/// Shows the first rows of each job to whoever sits at a terminal.
+fn show_rows(context: &Context, summary: &Summary) {
+    let Some(width) = context.terminal() else { return };
+    for job in &summary.jobs {
+        if let Some(rows) = &job.preview {
+            context.console.say(&format!("{}\n{}\n", console::visible(&job.name), console::preview(rows, width)));
+        }
+    }
 }
 
 /// The error of a job, as one to be shown.
@@ -315,6 +326,7 @@ impl Run<'_> {
             resume: self.args.resume,
             reconcile: self.args.reconcile,
             formats: self.plan.formats.clone(),
+            by_day: self.args.parts,
         };
         let report = hunt(&job, &asker, self.case, self.progress.as_ref()).await;
         (report, asker.gone.into_inner())

@@ -14,9 +14,10 @@ mod lock;
 mod output;
 mod place;
 mod recover;
+mod scatter;
 mod seal;
-mod workers;
 pub mod table;
+mod workers;
 
 pub use case::{Case, CaseInfo, CaseView};
 pub use commit::{Facts, Written};
@@ -26,5 +27,6 @@ pub use intake::{Harvest, Intake, Wanted};
 pub use lock::Holder;
 pub use output::Output;
 pub use place::{Format, Place, safe_name};
+pub use scatter::Day;
 pub use seal::{Seal, Sealing};
 pub use table::About;

@@ -31,7 +31,8 @@ fn hunted(site: &Site, query: &str, more: &[&str]) -> Value {
 
 fn paths(site: &Site, job: &Value) -> BTreeMap<String, PathBuf> {
     let files = job["files"].as_array().unwrap();
-    let paths: BTreeMap<_, _> = files.iter().map(|file| (text(&file["format"]).to_owned(), site.bench.case().join(text(&file["path"])))).collect();
+    let paths: BTreeMap<_, _> =
+        files.iter().map(|file| (text(&file["format"]).to_owned(), site.bench.case().join(text(&file["path"])))).collect();
     assert_eq!(paths.len(), files.len(), "one file a format: {job}");
     let mut stored: Vec<&PathBuf> = paths.values().collect();
     stored.sort();
@@ -107,7 +108,9 @@ fn as_parquet(rows: &Rows) -> Rows {
 
 fn without_annotations(rows: &Rows) -> Rows {
     let keep = |value: &Value| if value == "" { Value::Null } else { value.clone() };
-    rows.iter().map(|row| row.iter().filter(|(name, _)| !name.contains('@')).map(|(name, value)| (name.clone(), keep(value))).collect()).collect()
+    rows.iter()
+        .map(|row| row.iter().filter(|(name, _)| !name.contains('@')).map(|(name, value)| (name.clone(), keep(value))).collect())
+        .collect()
 }
 
 #[track_caller]
@@ -141,7 +144,7 @@ fn every_format_holds_the_same_rows() {
     let kinds: BTreeMap<_, _> = columns.into_iter().collect();
     assert_eq!((kinds["Timestamp"], kinds["ProcessId"], kinds["Load"]), (Type::INT64, Type::INT64, Type::DOUBLE));
     assert_eq!((kinds["DeviceName"], kinds["IsInitiatingProcessRemoteSession"]), (Type::BYTE_ARRAY, Type::BOOLEAN));
-    assert!(matches!(schema.column(0).logical_type_ref(), Some(LogicalType::Timestamp { is_adjusted_to_u_t_c: true, .. })));
+    assert!(matches!(schema.column(0).logical_type_ref(), Some(LogicalType::Timestamp(time)) if time.is_adjusted_to_u_t_c));
     let words = reader.metadata().file_metadata().key_value_metadata().unwrap();
     let word = |key: &str| words.iter().find(|word| word.key == key).and_then(|word| word.value.clone()).unwrap();
     assert_eq!(word("ircollect.rows"), rows.len().to_string());
@@ -220,4 +223,33 @@ fn a_timeline_begins_as_timesketch_wants_it() {
         rows += 1;
     }
     assert_eq!(job["rows"], rows);
+}
+
+#[test]
+fn rows_are_laid_out_by_day_where_that_is_asked_for() {
+    let site = site();
+    let all = ndjson(&paths(&site, &hunted(&site, QUERY, &[]))["ndjson"]);
+    for (formats, slices) in [("parquet,csv", "off"), ("ndjson,parquet", "5d")] {
+        let site = Site::at(std::sync::Arc::clone(&site.lab));
+        let job = hunted(&site, QUERY, &["--format", formats, "--slice", slices, "--parts"]);
+        let files = job["files"].as_array().unwrap();
+        assert_eq!(site.files().len(), files.len(), "no other file lies in the case");
+        let mut found = Rows::new();
+        for file in files {
+            let path = text(&file["path"]);
+            let (_, date) = path.split_once("/date=").unwrap();
+            assert!(path.contains(&format!("/tenant={}/query=", site.lab.tenant())), "{path}");
+            if file["format"] == "parquet" {
+                let rows = parquet(&site.bench.case().join(path));
+                for row in &rows {
+                    let time = jiff::Timestamp::from_nanosecond(row["Timestamp"].as_i64().unwrap().into()).unwrap();
+                    assert_eq!(time.to_string()[..10], date[..10], "{path}");
+                }
+                found.extend(rows);
+            }
+        }
+        assert_eq!(sorted(found), sorted(as_parquet(&all)));
+        let again = hunted(&site, QUERY, &["--format", formats, "--slice", slices, "--parts", "--resume"]);
+        assert_eq!((&again["calls"], again["files"].as_array().unwrap().len()), (&0.into(), files.len()));
+    }
 }

@@ -26,6 +26,8 @@ mod examples;
 mod faults;
 #[cfg(all(feature = "lab", feature = "parquet"))]
 mod formats;
+#[cfg(all(feature = "lab", feature = "parquet"))]
+mod formats_death;
 mod fuzz_inputs;
 mod hostile;
 #[cfg(feature = "lab")]

@@ -253,6 +253,7 @@ fn job(resume: bool) -> HuntJob {
         resume,
         reconcile: false,
         formats: vec![ircollect::store::Format::Ndjson],
+        by_day: false,
     }
 }
 

@@ -79,6 +79,7 @@ impl Ask {
             resume: self.resume,
             reconcile: self.reconcile,
             formats: vec![ircollect::store::Format::Ndjson],
+            by_day: false,
         }
     }
 
