@@ -11,7 +11,9 @@ const LONGEST: usize = 200;
 
 /// Renders a preview no wider than `width`: columns that hold nothing are left out, and so are those that there is no room for.
 pub fn preview(of: &Preview, width: usize) -> String {
-    let filled = |column: &usize| of.rows.iter().any(|row| row.get(*column).is_some_and(Option::is_some));
+    let filled = |column: &usize| {
+        of.rows.iter().any(|row| row.get(*column).is_some_and(|cell| cell.as_deref().is_some_and(|text| !text.is_empty())))
+    };
     let columns: Vec<usize> = (0..of.columns.len()).filter(filled).collect();
     let (shown, left_out) = columns.split_at(columns.len().min((width / NARROWEST).max(1)));
     let names: Vec<String> = shown.iter().filter_map(|column| of.columns.get(*column)).map(|name| on_one_line(name)).collect();
@@ -24,8 +26,10 @@ pub fn preview(of: &Preview, width: usize) -> String {
         table.add_row(line);
     }
     let mut lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
-    if !left_out.is_empty() {
-        lines.push(format!(" and {} more columns", left_out.len()));
+    match left_out.len() {
+        0 => {}
+        1 => lines.push(" and 1 more column".to_owned()),
+        many => lines.push(format!(" and {many} more columns")),
     }
     lines.join("\n")
 }
@@ -55,7 +59,7 @@ mod tests {
             assert!(!text.contains("Empty"), "{text}");
         }
         assert_eq!(preview(&wide, 80).lines().count(), 3);
-        assert!(preview(&wide, 30).ends_with(" and 1 more columns"), "{}", preview(&wide, 30));
+        assert!(preview(&wide, 30).ends_with(" and 1 more column"), "{}", preview(&wide, 30));
     }
 
     #[test]

@@ -98,6 +98,8 @@ fn as_parquet(rows: &Rows) -> Rows {
     let cell = |name: &str, value: &Value| match value {
         Value::String(text) if name == "Timestamp" => stamp(text).unwrap().into(),
         Value::Object(_) | Value::Array(_) => value.to_string().into(),
+        // Booleans of the older convention.
+        Value::Number(number) if name.starts_with("Is") => (number.as_u64() == Some(1)).into(),
         other => other.clone(),
     };
     let row = |row: &BTreeMap<String, Value>| {
@@ -252,4 +254,39 @@ fn rows_are_laid_out_by_day_where_that_is_asked_for() {
         let again = hunted(&site, QUERY, &["--format", formats, "--slice", slices, "--parts", "--resume"]);
         assert_eq!((&again["calls"], again["files"].as_array().unwrap().len()), (&0.into(), files.len()));
     }
+}
+
+/// Runs the binary on a terminal of its own, so wide; none where nothing here can make one.
+#[cfg(target_os = "linux")]
+fn on_a_terminal(site: &Site, arguments: &[&str], columns: usize) -> Option<String> {
+    use std::process::{Command, Stdio};
+    let quoted = |word: &std::ffi::OsStr| format!("'{}'", word.to_string_lossy().replace('\'', r"'\''"));
+    let ours = site.command(arguments);
+    let line: Vec<String> = std::iter::once(ours.get_program()).chain(ours.get_args()).map(quoted).collect();
+    let mut command = Command::new("script");
+    command.args(["-qec", &line.join(" "), "/dev/null"]).current_dir(ours.get_current_dir().unwrap()).env_clear();
+    command.envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("COLUMNS", columns.to_string());
+    let Ok(output) = command.stdin(Stdio::null()).output() else {
+        eprintln!("SKIPPED: there is no `script` here to make a terminal");
+        return None;
+    };
+    Some(String::from_utf8_lossy(&output.stdout).replace('\r', ""))
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_first_rows_are_shown_on_a_terminal_and_nowhere_else() {
+    let site = site();
+    let query = "print Name = strcat('a', '\\u001b[2J', '\\u202e', 'b'), Long = strcat_array(range(1, 300, 1), ','), Nothing = '' | extend Nothing = tostring(dynamic(null))";
+    let arguments = ["hunt", "--kql", query, "--no-progress", "--color", "never"];
+    for columns in [40, 100] {
+        let Some(shown) = on_a_terminal(&site, &arguments, columns) else { return };
+        assert!(shown.contains(if columns == 100 { "a\\u{1b}[2J\\u{202e}b" } else { "a\\u{1b}[2J" }), "{shown}");
+        assert!(!shown.contains("Nothing") && !shown.contains('\u{202e}') && !shown.contains("\u{1b}[2J"), "{shown}");
+        let head = shown.lines().find(|line| line.contains("Name")).unwrap_or_else(|| panic!("{shown}"));
+        let table: Vec<&str> = shown.lines().skip_while(|line| *line != head).take(2).collect();
+        assert!(table.iter().all(|line| line.chars().count() <= columns), "{columns}: {table:?}");
+        assert!(table[1].contains("1,2,3") && table[1].contains('…'), "{table:?}");
+    }
+    assert!(!site.run(&arguments).expect(0).stderr.contains("Long"));
 }
