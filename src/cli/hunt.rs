@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 /// Runs advanced-hunting queries and stores every row of their results in the case
 #[derive(Clone, Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag that is given or not")]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["query", "kql", "pack"]))]
 pub struct HuntArgs {
     /// File with one query (.kql, .csl, .txt); `-` is standard input; may be given several times

@@ -34,14 +34,14 @@ impl Desk<'_> {
     pub(super) fn wanted(&self, piece: &Piece) -> Wanted {
         // Days are made of NDJSON alone.
         let formats = if self.job.by_day { vec![Format::Ndjson] } else { self.job.formats.clone() };
-        Wanted { formats, keeps_ndjson: !self.is_whole(piece), about: self.about(piece.window, self.text_of(piece)) }
+        Wanted { formats, keeps_ndjson: !self.is_whole(piece), about: self.about(piece.window, &self.text_of(piece)) }
     }
 
-    fn about(&self, window: Window, query: String) -> About {
+    fn about(&self, window: Window, query: &str) -> About {
         let job = &self.job.job;
-        let facts =
-            [("tenant", &job.tenant), ("api", &job.api), ("from", &rfc3339(window.from)), ("to", &rfc3339(window.to)), ("query", &query)];
-        About { name: job.name.clone(), facts: facts.map(|(key, value)| (key.to_owned(), value.clone())).to_vec() }
+        let (from, to) = (rfc3339(window.from), rfc3339(window.to));
+        let facts = [("tenant", job.tenant.as_str()), ("api", &job.api), ("from", &from), ("to", &to), ("query", query)];
+        About { name: job.name.clone(), facts: facts.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec() }
     }
 
     fn others(&self) -> impl Iterator<Item = Format> {
@@ -67,7 +67,7 @@ impl Desk<'_> {
             add_columns(&mut facts.schema, &part.schema);
         }
         let lacks = state.failure.is_some() || !state.gaps.is_empty();
-        let wanted = Wanted { formats: self.job.formats.clone(), keeps_ndjson: lacks, about: self.about(self.job.window, query) };
+        let wanted = Wanted { formats: self.job.formats.clone(), keeps_ndjson: lacks, about: self.about(self.job.window, &query) };
         let (case, place) = (Arc::clone(self.case), self.whole_place());
         let (holds, request_ids, schema) = (facts.holds.clone(), facts.request_ids.clone(), facts.schema.clone());
         let (file, others) = on_disk(move || {
@@ -83,7 +83,7 @@ impl Desk<'_> {
     /// Lays the rows out day by day. Until the last file is there, the parts stay.
     pub(super) async fn scatter(&self, state: &mut State) -> Result<()> {
         let query = self.job.subject.piece(self.job.window, None);
-        let wanted = Wanted { formats: self.job.formats.clone(), keeps_ndjson: false, about: self.about(self.job.window, query.clone()) };
+        let wanted = Wanted { formats: self.job.formats.clone(), keeps_ndjson: false, about: self.about(self.job.window, &query) };
         let mut facts = Facts { job: self.job.job.clone(), query: Some(query), cut: Some(BY_DAY.to_owned()), ..Facts::default() };
         let mut replaces = mem::take(&mut state.superseded);
         for part in &state.stored {
@@ -146,7 +146,7 @@ impl Desk<'_> {
         let wanted = Wanted {
             formats: lacking,
             keeps_ndjson: false,
-            about: self.about(self.job.window, self.job.subject.piece(self.job.window, None)),
+            about: self.about(self.job.window, &self.job.subject.piece(self.job.window, None)),
         };
         let (case, part) = (Arc::clone(self.case), vec![stored.file.clone()]);
         on_disk(move || {

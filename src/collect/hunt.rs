@@ -25,6 +25,7 @@ use std::sync::{
 };
 
 /// A query to run in a tenant.
+#[allow(clippy::struct_excessive_bools, reason = "each is asked for or not, whatever the others are")]
 pub struct HuntJob {
     /// What it is, for the journal. One that is gone on with has the id that it had.
     pub job: journal::Job,

@@ -1,4 +1,4 @@
-//! Rows laid out as a dataset: a folder a day, named as DuckDB, Spark, Fabric and Azure Data Explorer read it
+//! Rows laid out as a dataset: a folder a day, named as `DuckDB`, Spark, Fabric and Azure Data Explorer read it
 //! (`tenant=.../query=.../date=...`), so that whoever asks for a day reads that day alone.
 
 use super::{

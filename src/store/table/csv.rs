@@ -126,7 +126,9 @@ impl<W: Write> Csv<W> {
             return Ok(());
         }
         let columns = self.cells.columns().list();
-        columns.iter().for_each(|column| self.lines.text(&column.name));
+        for column in columns {
+            self.lines.text(&column.name);
+        }
         if columns.is_empty() { Ok(()) } else { self.lines.end_line(columns.len()) }
     }
 }
@@ -166,7 +168,9 @@ mod tests {
     fn csv(names: &[&str], rows: &[&str]) -> String {
         let schema: Vec<_> = names.iter().map(|name| Column { name: (*name).to_owned(), kind: String::new() }).collect();
         let mut csv = Csv::new(Columns::declared(&schema), Vec::new());
-        rows.iter().for_each(|row| csv.row(row).unwrap());
+        for row in rows {
+            csv.row(row).unwrap();
+        }
         String::from_utf8(Box::new(csv).end().unwrap()).unwrap()
     }
 

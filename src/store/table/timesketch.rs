@@ -45,8 +45,9 @@ impl<W: Write> Timesketch<W> {
             return Ok(());
         }
         let columns = self.cells.columns().list();
-        FIRST.iter().for_each(|name| self.lines.text(name));
-        columns.iter().for_each(|column| self.lines.text(&column.name));
+        for name in FIRST.into_iter().chain(columns.iter().map(|column| column.name.as_str())) {
+            self.lines.text(name);
+        }
         self.lines.end_line(FIRST.len() + columns.len())
     }
 
