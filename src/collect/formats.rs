@@ -15,7 +15,7 @@ use crate::{
 use std::{mem, sync::Arc};
 
 /// How the journal marks the files that parts were joined to.
-const JOINED: &str = "joined from slices";
+pub(super) const JOINED: &str = "joined from slices";
 /// How the journal marks the files that a job's rows were laid out in.
 const BY_DAY: &str = "laid out by day";
 

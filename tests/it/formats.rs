@@ -290,3 +290,31 @@ fn the_first_rows_are_shown_on_a_terminal_and_nowhere_else() {
     }
     assert!(!site.run(&arguments).expect(0).stderr.contains("Long"));
 }
+
+#[test]
+fn pulls_are_stored_in_every_format_too() {
+    let site = site();
+    for (formats, source) in [(ALL, "alerts"), ("parquet", "alerts"), ("csv,json", "users"), ("csv,parquet", "mde/machines")] {
+        let site = Site::at(std::sync::Arc::clone(&site.lab));
+        let arguments = [&["pull", source, "--format", formats], &WINDOW[..]].concat();
+        let job = site.summary(0, &arguments)["jobs"][0].clone();
+        site.verify();
+        let rows = job["rows"].as_u64().unwrap();
+        assert!(rows > 0, "{job}");
+        let paths = paths(&site, &job);
+        let mut asked: Vec<&str> = formats.split(',').collect();
+        asked.sort_unstable();
+        assert_eq!(paths.keys().collect::<Vec<_>>(), asked);
+        for (format, path) in &paths {
+            let held = match format.as_str() {
+                "ndjson" => ndjson(path).len(),
+                "json" => serde_json::from_slice::<Rows>(&std::fs::read(path).unwrap()).unwrap().len(),
+                "csv" => csv::Reader::from_path(path).unwrap().records().map(Result::unwrap).count(),
+                _ => parquet(path).len(),
+            };
+            assert_eq!(held as u64, rows, "{source} as {format}");
+        }
+        let again = site.summary(0, &[&arguments[..], &["--resume"]].concat())["jobs"][0].clone();
+        assert_eq!(again["files"], job["files"], "{source}");
+    }
+}

@@ -49,6 +49,9 @@ mod oauth_oracle;
 mod packs;
 #[cfg(feature = "lab")]
 mod published;
+#[cfg(feature = "lab")]
+mod pull;
+mod pull_samples;
 mod reference_clients;
 mod refused;
 #[cfg(feature = "parquet")]

@@ -129,7 +129,7 @@ impl<W: Write> Csv<W> {
         for column in columns {
             self.lines.text(&column.name);
         }
-        if columns.is_empty() { Ok(()) } else { self.lines.end_line(columns.len()) }
+        self.lines.end_line(columns.len())
     }
 }
 
@@ -177,7 +177,6 @@ mod tests {
     #[test]
     fn no_rows_leave_the_header() {
         assert_eq!(csv(&["Timestamp", "A,b"], &[]), "Timestamp,\"A,b\"\r\n");
-        assert_eq!(csv(&[], &[]), "");
     }
 
     #[test]
