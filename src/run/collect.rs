@@ -149,6 +149,7 @@ fn settle(context: &Context, args: &CollectArgs, file: &File, base: &Path) -> Re
         to,
         last,
         format,
+        parts: false,
         output: None,
         slice: Slice::Auto,
         resume: args.resume,

@@ -10,6 +10,7 @@ mod collect;
 mod context;
 mod earlier;
 mod explain;
+mod formats;
 mod get;
 mod hunt;
 mod init;

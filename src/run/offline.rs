@@ -3,13 +3,7 @@
 mod answer;
 mod refused;
 
-use super::{
-    Context, closing,
-    closing::Outcome,
-    earlier::sha256,
-    hunt::{Plan, copied},
-    queries::Given,
-};
+use super::{Context, closing, closing::Outcome, earlier::sha256, formats, hunt::Plan, queries::Given};
 use crate::{
     cli::HuntArgs,
     collect::{
@@ -151,9 +145,10 @@ impl Desk<'_> {
             resume: false,
             reconcile: false,
             formats: self.plan.formats.clone(),
+            by_day: self.args.parts,
         };
         let report = hunt(&hunted, &answerer, self.case, self.progress.as_ref()).await;
-        copied(self.args, self.plan, self.case, Job { rule: query.rule.clone(), ..report })
+        formats::output(self.case, self.args.output.as_deref(), &self.plan.formats, Job { rule: query.rule.clone(), ..report })
     }
 
     /// The window that was asked for, else the one that the rows lie in.

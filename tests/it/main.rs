@@ -29,6 +29,10 @@ mod export;
 #[cfg(feature = "lab")]
 mod faults;
 mod files;
+#[cfg(feature = "lab")]
+mod formats;
+#[cfg(feature = "lab")]
+mod formats_death;
 mod fuzz_inputs;
 mod guide;
 mod hostile;
@@ -61,6 +65,7 @@ mod reference_clients;
 mod refused;
 #[cfg(feature = "lab")]
 mod report;
+mod round_trip;
 mod samples;
 mod seal;
 #[cfg(feature = "lab")]
