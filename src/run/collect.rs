@@ -156,6 +156,7 @@ fn settle(context: &Context, args: &CollectArgs, file: &File, base: &Path) -> Re
         reconcile: false,
         concurrency: 4,
         explain: args.explain,
+        local: crate::cli::Local::default(),
     });
     if pulls.is_none() && hunts.is_none() {
         return Err(Error::new(Kind::Usage, "the plan names neither pulls nor queries").hint("see `pulls` and `queries` of a plan"));

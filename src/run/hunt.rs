@@ -66,17 +66,16 @@ impl Plan {
         if !args.explain && queries.iter().all(|query| query.fault.is_some()) {
             return Err(queries.iter().find_map(Given::fault).unwrap_or_else(|| Error::new(Kind::Usage, "there is no query")));
         }
-        Ok(Self {
-            queries,
-            window: window::settle(args.from.as_deref(), args.to.as_deref(), args.last.as_deref(), context.now)?,
-            mode,
-            api: args.api,
-            formats: formats::each_once(&args.format)?,
-        })
+        let window = window::settle(args.from.as_deref(), args.to.as_deref(), args.last.as_deref(), context.now)?;
+        window::not_too_many(window, mode)?;
+        Ok(Self { queries, window, mode, api: args.api, formats: formats::each_once(&args.format)? })
     }
 }
 
 async fn collect(context: &Context, args: &HuntArgs, plan: &Plan) -> Result<Outcome> {
+    if args.local.offline {
+        return super::answer_offline(context, args, plan).await;
+    }
     let settings = context.settings()?;
     if args.output.is_some() && Session::tenants(&settings) > 1 {
         return Err(Error::new(Kind::Usage, "--output takes the rows of one tenant, and there are several")
@@ -228,7 +227,8 @@ impl<'a> Run<'a> {
             formats: self.plan.formats.clone(),
             by_day: self.args.parts,
         };
-        let report = hunt(&job, &asker, self.case, self.progress.as_ref()).await;
+        let mut report = hunt(&job, &asker, self.case, self.progress.as_ref()).await;
+        report.notes.extend(window::beyond_retention(job.window, self.context.now, &job.subject));
         (report, asker.gone.into_inner())
     }
 

@@ -132,10 +132,11 @@ impl Transport {
     /// Decides after a try that failed, and waits if it is to be made again.
     async fn after(&self, call: &Call, budget: &Budget, progress: &mut Progress, lane: &Lane, outcome: Outcome) -> Result<()> {
         let fault = outcome.fault(self.reached(call));
-        progress.gateways = if outcome.is_gateway() { progress.gateways + 1 } else { 0 };
+        let heavy = outcome.is_heavy();
+        progress.gateways = if heavy || outcome.is_gateway() { progress.gateways + 1 } else { 0 };
         let course = course(call, budget, progress);
         let mut decision = decide(fault, &course);
-        if call.gateway_tries.is_some_and(|most| progress.gateways >= most) {
+        if call.gateway_tries.is_some_and(|most| progress.gateways >= most + u32::from(heavy)) {
             decision = Decision::GiveUp;
         }
         let reason = outcome.words().unwrap_or_default();

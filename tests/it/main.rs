@@ -7,6 +7,9 @@
     reason = "helpers of tests fail where they stand, as tests do"
 )]
 
+mod advice;
+#[cfg(feature = "lab")]
+mod azure_cli;
 mod bench;
 mod case;
 mod case_death;
@@ -22,13 +25,16 @@ mod engine;
 mod engine_corpus;
 #[cfg(feature = "lab")]
 mod examples;
+mod export;
 #[cfg(feature = "lab")]
 mod faults;
 #[cfg(all(feature = "lab", feature = "parquet"))]
 mod formats;
 #[cfg(all(feature = "lab", feature = "parquet"))]
 mod formats_death;
+mod files;
 mod fuzz_inputs;
+mod guide;
 mod hostile;
 #[cfg(feature = "lab")]
 mod hunt;
@@ -37,15 +43,18 @@ mod hygiene;
 mod identity;
 mod kql_corpus;
 mod kql_fuzz;
+mod kql_sent;
 #[cfg(feature = "lab")]
 mod lab;
 mod layers;
+mod library;
 mod loopback;
 #[cfg(feature = "lab")]
 mod matrix;
 #[cfg(feature = "lab")]
 mod memory;
 mod oauth_oracle;
+mod offline;
 mod packs;
 #[cfg(feature = "lab")]
 mod published;
@@ -56,6 +65,8 @@ mod reference_clients;
 mod refused;
 #[cfg(feature = "parquet")]
 mod round_trip;
+#[cfg(feature = "lab")]
+mod report;
 mod samples;
 mod seal;
 #[cfg(feature = "lab")]
@@ -66,9 +77,14 @@ mod slicing;
 mod status;
 mod support;
 mod tenants;
+mod terminal;
 mod tls;
 #[cfg(feature = "lab")]
 mod token;
 mod transport;
+mod triage;
 mod vault;
+#[cfg(feature = "lab")]
+mod ways_in;
 mod wire;
+mod wrappers;

@@ -20,6 +20,8 @@ mod learn;
 mod parquet;
 #[cfg(feature = "parquet")]
 mod splice;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod timesketch;
 mod value;
 
@@ -31,6 +33,8 @@ pub use glance::{Glance, glance};
 pub(super) use learn::learn;
 #[cfg(feature = "parquet")]
 pub(super) use splice::{are_alike, splice};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{SqliteTable, write_sqlite};
 
 use super::Format;
 use crate::{error::Result, journal::Column};
