@@ -38,6 +38,8 @@ pub struct Source {
     pub paging: Paging,
     /// Objects that a page is asked to hold; none: it is not said.
     pub page_size: Option<u32>,
+    /// What each object is to have with it, where the service can (`$expand`).
+    pub expand: Option<String>,
     /// The field that a window is held against; none: it is pulled whole.
     pub time: Option<TimeField>,
     /// The field that tells an object from others.
@@ -137,6 +139,7 @@ struct Raw {
     accepted: Vec<String>,
     paging: Paging,
     page_size: Option<u32>,
+    expand: Option<String>,
     time: Option<TimeField>,
     #[serde(default = "id")]
     id: String,
@@ -275,6 +278,7 @@ impl Source {
             accepted: Vec::new(),
             paging: if api == Api::Graph { Paging::Link } else { Paging::Skip },
             page_size: None,
+            expand: None,
             time: time_field.map(|field| TimeField { field: field.to_owned(), from: ge(), to: lt() }),
             id: id(),
             updated: None,
@@ -301,6 +305,7 @@ fn source(key: &str, raw: Raw) -> Result<Source> {
         accepted: raw.accepted,
         paging: raw.paging,
         page_size: raw.page_size,
+        expand: raw.expand,
         time: raw.time,
         id: raw.id,
         updated: raw.updated,

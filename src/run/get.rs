@@ -107,7 +107,7 @@ async fn fetch(wires: &Wires, settings: &Settings, tenant: &wire::Tenant, target
         lane: format!("{}/get", tenant.id),
         deadline: Duration::from_mins(4),
         prefer: None,
-        gateway_tries: None,
+        fault_tries: None,
     };
     let (mut url, mut done, mut followed) = (target.url.clone(), 0, HashSet::new());
     loop {

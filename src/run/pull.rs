@@ -30,10 +30,10 @@ use crate::{
     transport::Budget,
 };
 use sha2::{Digest, Sha256};
-use std::{fmt::Write, path::Path, sync::Arc};
+use std::{collections::BTreeMap, fmt::Write, path::Path, sync::Arc};
 
 /// Sources of a tenant that are pulled at the same time.
-const SIDE_BY_SIDE: usize = 6;
+const SIDE_BY_SIDE: usize = 12;
 
 pub(super) async fn run(context: &Context, args: &PullArgs) -> Result<u8> {
     if args.list {
@@ -86,21 +86,37 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Pulls every source from every tenant.
+/// Pulls every source from every tenant; what came of them is in the order in which they were named.
 pub(super) async fn jobs(session: &Session<'_>, plan: &Plan<'_>, tenants: &[Connected]) -> Outcome {
     let run = Run { session, plan };
-    let mut jobs = Vec::new();
-    for tenant in tenants {
-        for source in &plan.sources {
-            jobs.push(Waiting { tenant: tenant.named.clone(), work: Box::pin(run.one(tenant, source)) });
+    let (mut jobs, order) = (Vec::new(), by_turns(&plan.sources));
+    for (place, tenant) in tenants.iter().enumerate() {
+        for (at, source) in order.iter().filter_map(|at| Some((*at, plan.sources.get(*at)?))) {
+            let one = run.one(tenant, source);
+            jobs.push(Waiting { tenant: tenant.named.clone(), work: Box::pin(async move { ((place, at), one.await) }) });
         }
     }
+    let mut pulled = side_by_side(jobs, SIDE_BY_SIDE).await;
+    pulled.sort_by_key(|(place, _)| *place);
     let mut outcome = Outcome::default();
-    for pulled in side_by_side(jobs, SIDE_BY_SIDE).await {
+    for (_, pulled) in pulled {
         outcome.jobs.extend(pulled.job);
         outcome.skipped.extend(pulled.skip);
     }
     outcome
+}
+
+/// The order in which sources are begun: one of each lane, then the next of each, so that no lane stands still.
+fn by_turns(sources: &[Source]) -> Vec<usize> {
+    let mut begun: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut turns: Vec<(usize, usize)> = Vec::new();
+    for (at, source) in sources.iter().enumerate() {
+        let turn = begun.entry(&source.lane).or_default();
+        turns.push((*turn, at));
+        *turn += 1;
+    }
+    turns.sort_unstable();
+    turns.into_iter().map(|(_, at)| at).collect()
 }
 
 /// Why a source is left out, and the permission that would help.
@@ -184,7 +200,7 @@ impl Run<'_> {
             lane: lane(&source.lane),
             deadline: settings.quotas.of(wire::settings_api(source.api)).timeout,
             prefer: source.prefer.clone(),
-            gateway_tries: None,
+            fault_tries: None,
         };
         let job = self.job(tenant, source, (lane("mde-files"), lane("storage")));
         let pulled = pull(&job, &client, case, progress.as_ref()).await;

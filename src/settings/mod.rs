@@ -20,7 +20,7 @@ pub use credential::{Assertion, Credential, SecretSource, Sign, read_bytes, read
 pub use env::Env;
 pub use file::ConfigFile;
 pub use profile::{Profile, VaultAuth, VaultLogin};
-pub use quota::{Quota, Quotas};
+pub use quota::{Quota, Quotas, Said};
 pub use starter::STARTER;
 
 use crate::{

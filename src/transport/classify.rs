@@ -81,6 +81,15 @@ impl Outcome {
         }
     }
 
+    /// Says whether the service failed, and not the way to it or the question.
+    pub(super) fn is_service_fault(&self) -> bool {
+        match self {
+            Self::Answered(answered) => answered.head.status >= 500,
+            Self::Late { .. } => true,
+            _ => false,
+        }
+    }
+
     /// Short words for the journal; none where all is well.
     pub(super) fn words(&self) -> Option<String> {
         match self {
