@@ -1,5 +1,6 @@
 //! What was typed: clap types, whose doc comments are the manual. No logic, no environment, no files.
 
+mod case;
 mod check;
 mod collect;
 mod get;
@@ -9,6 +10,7 @@ mod pull;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
+pub use case::{CaseAction, CaseArgs, ReportArgs, SealArgs};
 pub use check::{CheckArgs, CheckWhat};
 pub use collect::CollectArgs;
 pub use get::{GetArgs, Pages};
@@ -185,23 +187,6 @@ pub enum TokenForm {
     Curl,
     /// A line for a shell.
     Env,
-}
-
-/// Arguments of `case`.
-#[derive(Debug, Args)]
-pub struct CaseArgs {
-    /// What to do with it
-    #[command(subcommand)]
-    pub action: CaseAction,
-}
-
-/// What may be done with a case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
-pub enum CaseAction {
-    /// Say what was asked, what is stored and what is missing
-    Status,
-    /// Recompute every hash and the journal's chain; exit 0 only if everything is as it was written
-    Verify,
 }
 
 /// Arguments of `lab`.

@@ -191,6 +191,13 @@ impl From<&Error> for Failure {
     }
 }
 
+impl From<&journal::FileStored> for StoredFile {
+    fn from(file: &journal::FileStored) -> Self {
+        let journal::FileStored { path, format, rows, bytes, sha256, .. } = file.clone();
+        Self { path, format, rows, bytes, sha256 }
+    }
+}
+
 fn message_with_causes(error: &Error) -> String {
     let mut message = error.message().to_owned();
     let mut cause = std::error::Error::source(error);

@@ -2,17 +2,22 @@
 //! summary and nothing else; everything for people goes to standard error.
 
 mod failure;
+mod hashing;
 mod log;
 mod outcome;
 mod progress;
 mod prompt;
 mod text;
+mod width;
+mod wrap;
 
 pub use failure::report;
+pub use hashing::Hashing;
 pub use log::{LogOptions, start as start_log};
 pub use outcome::closing_words;
 pub use progress::Progress;
 pub use text::visible;
+pub use width::width;
 
 use std::io::{IsTerminal, Write};
 
@@ -83,6 +88,7 @@ pub fn print_bytes(bytes: &[u8]) -> crate::error::Result<()> {
 }
 
 pub(crate) use outcome::{grouped, size};
+pub(crate) use wrap::{clipped, wrapped};
 
 /// Returns an empty table with that head, as wide as its content and the terminal allow.
 pub(crate) fn table(head: &[&str]) -> comfy_table::Table {

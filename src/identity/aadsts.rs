@@ -81,6 +81,21 @@ pub const TABLE: &[Row] = &[
     row(7_000_114, "the application may not act in this way", "ask the tenant's administrator"),
     row(7_000_214, "the certificate is revoked", "make a new certificate and register it"),
     row(7_000_277, "the certificate is revoked", "make a new certificate and register it"),
+    row(
+        700_211,
+        "no federated credential of the application names this token's issuer",
+        "compare the token's `iss` with the federated credential",
+    ),
+    row(
+        700_212,
+        "no federated credential of the application names this token's audience",
+        "ask the provider for api://AzureADTokenExchange",
+    ),
+    row(
+        700_213,
+        "no federated credential of the application names this token's subject",
+        "compare the token's `sub` with the federated credential",
+    ),
     row(1_000_502, "the certificate is outside its time", "renew the certificate and register the new one"),
     row(50_012, "the assertion was not accepted", REGISTER),
     Row {

@@ -232,11 +232,16 @@ fn words(error: &reqwest::Error) -> String {
     format!("{what}: {innermost}")
 }
 
+/// A certificate that is not trusted now will not be a second later.
+pub(super) fn is_hopeless(words: &str) -> bool {
+    words.contains("certificate") || words.contains("UnknownIssuer")
+}
+
 /// Turns what the network said into an error.
 pub(super) fn unreachable(url: &Url, words: &str) -> Error {
     let host = url.host_str().unwrap_or_default();
     let error = Error::new(Kind::Credential, format!("{host} does not answer: {words}")).with_code("EntraUnreachable");
-    if words.contains("certificate") || words.contains("UnknownIssuer") {
+    if is_hopeless(words) {
         return error.hint("behind a TLS-inspecting proxy give its root certificate with --ca-file");
     }
     error.hint("check the network, HTTPS_PROXY and the cloud's authority")

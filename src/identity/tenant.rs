@@ -2,7 +2,7 @@
 
 use super::{
     aadsts::Refusal,
-    entra::{Answer, Ask, Entra, Tries, unreachable},
+    entra::{Answer, Ask, Entra, Tries, is_hopeless, unreachable},
 };
 use crate::error::{Error, Kind, Result};
 use serde::Deserialize;
@@ -77,6 +77,7 @@ impl Entra {
         let mut tries = Tries::begin();
         let metadata = loop {
             let (error, after) = match self.exchange(&ask, &mut tries).await {
+                Err(words) if is_hopeless(&words) => return Err(unreachable(&ask.url, &words)),
                 Err(words) => (unreachable(&ask.url, &words), None),
                 Ok(answer) => match judge(&answer) {
                     Ok(metadata) => break metadata,

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use std::{
     fmt,
     fs::{File, OpenOptions},
-    io::{self, Write},
+    io::{self, Read, Write},
     mem,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -42,6 +42,8 @@ struct State {
     length: u64,
     torn: bool,
     broken: bool,
+    /// The last event there will be was written.
+    closed: bool,
     case_sha256: String,
     run: Option<(Timestamp, RunStarted)>,
     begun: bool,
@@ -67,6 +69,7 @@ impl Journal {
             length: walk.whole,
             torn: walk.torn > 0,
             broken: false,
+            closed: false,
             case_sha256,
             run: None,
             begun: false,
@@ -98,6 +101,22 @@ impl Journal {
         self.state().append(Timestamp::now(), event)
     }
 
+    /// Works out the last event of the journal, and what the journal and its head will be with it, before it is written.
+    ///
+    /// # Errors
+    /// [`Kind::Disk`] where the journal cannot be read; [`Kind::Failed`] before [`Self::begin`].
+    pub(crate) fn closing(&self, event: &Event) -> Result<Closing> {
+        self.state().closing(Timestamp::now(), event)
+    }
+
+    /// Writes the last event. Nothing is taken after it.
+    ///
+    /// # Errors
+    /// [`Kind::Disk`]; nothing of the event is then left. [`Kind::Failed`] where anything was written since it was worked out.
+    pub(crate) fn close(&self, closing: &Closing) -> Result<()> {
+        self.state().close(closing)
+    }
+
     /// Tells whether a failure left the journal such that nobody knows what of the last event is on the disk.
     pub(crate) fn is_broken(&self) -> bool {
         self.state().broken
@@ -106,6 +125,17 @@ impl Journal {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The last event of a journal, not yet written, and the hashes of the files that it ends.
+#[derive(Debug)]
+pub(crate) struct Closing {
+    line: Vec<u8>,
+    mark: Mark,
+    /// SHA-256 of the whole journal.
+    pub(crate) journal_sha256: String,
+    /// SHA-256 of the head.
+    pub(crate) head_sha256: String,
 }
 
 impl Drop for Journal {
@@ -150,15 +180,51 @@ impl State {
         if self.broken {
             return Err(Error::new(Kind::Disk, format!("the journal `{}` could not be written to earlier", self.path.display())));
         }
+        if self.closed {
+            return Err(Error::new(Kind::Disk, "the case was sealed: its journal takes no more events"));
+        }
+        let (line, mark) = self.line(time, event)?;
+        self.put_or_undo(&line, mark, event.is_durable())
+    }
+
+    /// Builds the line of an event that comes next, with its line break.
+    fn line(&self, time: Timestamp, event: &Event) -> Result<(Vec<u8>, Mark)> {
         let latest = &self.head.latest;
         let mut line = event::line(latest.seq + 1, time, event, &latest.sha256)
             .map_err(|error| Error::new(Kind::Failed, format!("an event could not be put into words: {error}")).caused_by(error))?;
         let mark = Mark { seq: latest.seq + 1, sha256: hash::of_bytes(&line) };
         line.push(b'\n');
-        self.put(&line, mark, event.is_durable()).map_err(|error| {
+        Ok((line, mark))
+    }
+
+    fn put_or_undo(&mut self, line: &[u8], mark: Mark, durable: bool) -> Result<()> {
+        self.put(line, mark, durable).map_err(|error| {
             self.roll_back();
             disk::failed("writing", &self.path, error)
         })
+    }
+
+    fn closing(&self, time: Timestamp, event: &Event) -> Result<Closing> {
+        if !self.begun {
+            return Err(Error::new(Kind::Failed, "the journal was about to be closed by a run that had not begun"));
+        }
+        let (line, mark) = self.line(time, event)?;
+        let read = File::open(&self.path).map(|file| file.take(self.length).chain(line.as_slice()));
+        let hashed = read.and_then(|whole| hash::of_reader(whole, &|_| ()));
+        let (_, journal_sha256) = hashed.map_err(|error| disk::failed("reading", &self.path, error))?;
+        let head = Head { durable: mark.clone(), latest: mark.clone() };
+        Ok(Closing { head_sha256: hash::of_bytes(head.text().as_bytes()), line, mark, journal_sha256 })
+    }
+
+    fn close(&mut self, closing: &Closing) -> Result<()> {
+        if self.broken || self.closed || closing.mark.seq != self.head.latest.seq + 1 {
+            return Err(
+                Error::new(Kind::Failed, "the journal changed while the case was being sealed; it was not sealed").hint("seal it again")
+            );
+        }
+        self.put_or_undo(&closing.line, closing.mark.clone(), true)?;
+        self.closed = true;
+        self.head_file.sync_all().map_err(|error| disk::failed("writing", &self.path, error))
     }
 
     fn put(&mut self, line: &[u8], mark: Mark, durable: bool) -> io::Result<()> {

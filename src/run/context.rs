@@ -109,6 +109,11 @@ impl Context {
         self.command_line.clone()
     }
 
+    /// Returns how many columns a line of standard output may have.
+    pub(super) fn width(&self) -> usize {
+        crate::console::width(self.env.text(settings::env::COLUMNS).and_then(|columns| columns.trim().parse().ok()))
+    }
+
     /// Resolves the settings: which tenants, with what credential, in which cloud; asks for passwords that only a person knows.
     pub(super) fn settings(&self) -> Result<Settings> {
         let mut settings = settings::resolve(&self.global, &self.env, Path::new(""))?;

@@ -1,11 +1,14 @@
 //! The one place where all rooms meet: from the words typed to the exit code.
 
 mod allowed;
+mod asker;
 mod case;
 mod check;
+mod choice;
 mod closing;
 mod collect;
 mod context;
+mod earlier;
 mod explain;
 mod get;
 mod hunt;
@@ -16,6 +19,7 @@ mod lanes;
 mod list;
 mod names;
 mod pack;
+mod panic;
 mod parameters;
 mod passwords;
 mod proof;
@@ -45,8 +49,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     match Cli::try_parse_from(arguments) {
-        Ok(cli) => start(cli, Env::read(), words),
         Err(error) => refused(&error, &words),
+        Ok(cli) => panic::guarded(|| start(cli, Env::read(), words)),
     }
 }
 
@@ -106,7 +110,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<u8> {
         Command::Get(args) => get::run(context, &args).await,
         Command::Token(args) => token::run(context, &args).await,
         Command::Check(args) => check::run(context, &args).await,
-        Command::Case(args) => case::run(context, args.action),
+        Command::Case(args) => case::run(context, args.action).await,
         Command::Lab(args) => run_lab(context, args).await,
         Command::Init(args) => init::run(context, &args),
         Command::Completions { shell } => shell::completions(shell),

@@ -187,7 +187,8 @@ impl Run<'_> {
         let Session { settings, case, wires, progress, .. } = self.session;
         let endpoint = tenant.profile.cloud.endpoint(wire::settings_api(source.api))?;
         let lane = |family: &str| wires.family(&tenant.id, source.api, family, &self.plan.catalogue, &settings.quotas, case);
-        let witness = OfJob { job: source.display_name(), observer: Arc::clone(progress), beside: Arc::clone(&wires.witness) };
+        let job = self.job(tenant, source, (lane("mde-files"), lane("storage")));
+        let witness = OfJob { job: job.job.clone(), observer: Arc::clone(progress), beside: Arc::clone(&wires.witness) };
         let transport = wires.transport(Arc::new(witness));
         let budget = Budget::new(settings.max_wait);
         let client = Client {
@@ -202,7 +203,6 @@ impl Run<'_> {
             prefer: source.prefer.clone(),
             fault_tries: None,
         };
-        let job = self.job(tenant, source, (lane("mde-files"), lane("storage")));
         let pulled = pull(&job, &client, case, progress.as_ref()).await;
         Ok(Pulled { job: pulled.job.map(|job| self.output(job)), skip: pulled.skip })
     }

@@ -82,6 +82,23 @@ impl Transport {
         }
     }
 
+    /// Waits for something that the service gives in its own time, on a job's budget.
+    ///
+    /// # Errors
+    /// [`Kind::Incomplete`] where the budget does not reach so far, [`Kind::Interrupted`] where the process is to end.
+    pub async fn rest(&self, lane: &str, budget: &Budget, length: Duration, reason: &str) -> Result<()> {
+        if length > budget.remaining() {
+            return Err(no_time("waiting", budget, length, reason));
+        }
+        self.witness.waiting(&Wait { lane: lane.to_owned(), length, reason: reason.to_owned() });
+        let _waiting = budget.waiting(true);
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => Err(Error::new(Kind::Interrupted, "interrupted while waiting")),
+            () = sleep_until(Instant::now() + length) => Ok(()),
+        }
+    }
+
     /// Waits until the lane has a place and a bearer is there.
     async fn turn(&self, call: &Call, auth: &dyn Authorize, budget: &Budget, progress: &mut Progress) -> Result<Turn> {
         let lane = self.pace.lane(&call.lane);
@@ -103,7 +120,7 @@ impl Transport {
     async fn held(&self, call: &Call, budget: &Budget, progress: &Progress, hold: &Hold) -> Result<()> {
         let length = hold.until.saturating_duration_since(Instant::now());
         if hold.throttled && !may_wait(length, &course(call, budget, progress)) {
-            return Err(no_time(call, budget, length, &hold.reason));
+            return Err(no_time(&call.doing, budget, length, &hold.reason));
         }
         if hold.throttled || length >= WORTH_TELLING {
             self.tell(call, length, &hold.reason);
@@ -351,10 +368,9 @@ async fn refusal(mut response: Response, idle: Duration, seen: &mut Seen) -> Vec
     body
 }
 
-fn no_time(call: &Call, budget: &Budget, wait: Duration, reason: &str) -> Error {
+fn no_time(doing: &str, budget: &Budget, wait: Duration, reason: &str) -> Error {
     let message = format!(
-        "{}: the lane waits for {} s more ({reason}), and {} s are left of --max-wait {} s",
-        call.doing,
+        "{doing}: the lane waits for {} s more ({reason}), and {} s are left of --max-wait {} s",
         wait.as_secs(),
         budget.remaining().as_secs(),
         budget.max_wait().as_secs()

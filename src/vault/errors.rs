@@ -32,6 +32,11 @@ pub(super) fn no_such_host(error: &azure_core::Error) -> bool {
     chain(error).any(|text| gone.iter().any(|words| text.contains(words)))
 }
 
+/// Returns whether the connection is not trusted, which another try does not change.
+pub(super) fn untrusted(error: &azure_core::Error) -> bool {
+    chain(error).any(|text| text.contains("certificate") || text.contains("UnknownIssuer"))
+}
+
 fn unresolved(error: &azure_core::Error) -> bool {
     no_such_host(error) || chain(error).any(|text| text.contains("failed to lookup address") || text.contains("dns error"))
 }
@@ -90,7 +95,7 @@ fn unanswered(vault: &Address, error: &azure_core::Error) -> Error {
             .with_code("VaultChallenge")
             .hint("check the vault's URL: it must end in the cloud's vault suffix, such as vault.azure.net");
     }
-    if chain(error).any(|text| text.contains("certificate") || text.contains("UnknownIssuer")) {
+    if untrusted(error) {
         return Error::new(Kind::Credential, format!("no trusted connection: {}", root(error)))
             .with_code("Tls")
             .hint("behind a TLS-inspecting proxy give its root certificate with --ca-file");

@@ -10,7 +10,7 @@
 mod bench;
 mod case;
 mod case_death;
-#[cfg(feature = "lab")]
+mod check;
 mod command_tree;
 #[cfg(feature = "lab")]
 mod credentials;
@@ -24,9 +24,12 @@ mod engine_corpus;
 mod examples;
 #[cfg(feature = "lab")]
 mod faults;
+mod fuzz_inputs;
 mod hostile;
 #[cfg(feature = "lab")]
 mod hunt;
+#[cfg(feature = "lab")]
+mod hygiene;
 mod identity;
 mod kql_corpus;
 mod kql_fuzz;
@@ -34,6 +37,8 @@ mod kql_fuzz;
 mod lab;
 mod layers;
 mod loopback;
+#[cfg(feature = "lab")]
+mod matrix;
 #[cfg(feature = "lab")]
 mod memory;
 mod oauth_oracle;
@@ -44,13 +49,20 @@ mod published;
 mod pull;
 mod pull_samples;
 mod reference_clients;
-#[cfg(feature = "lab")]
 mod refused;
 mod samples;
+mod seal;
 #[cfg(feature = "lab")]
 mod secrets;
+#[cfg(feature = "lab")]
+mod sliced;
+mod slicing;
+mod status;
 mod support;
+mod tenants;
 mod tls;
+#[cfg(feature = "lab")]
+mod token;
 mod transport;
 mod vault;
 mod wire;

@@ -202,6 +202,10 @@ impl Hunter for Echo {
         Ok(answer)
     }
 
+    async fn rest(&self, _: jiff::Timestamp, _: &str) -> Result<()> {
+        Ok(())
+    }
+
     fn effort(&self) -> Effort {
         Effort { calls: u32::try_from(self.asked.lock().unwrap().len()).unwrap(), ..Effort::default() }
     }
@@ -210,10 +214,11 @@ impl Hunter for Echo {
 struct Silent;
 
 impl Observer for Silent {
-    fn started(&self, _: &str) {}
-    fn advanced(&self, _: &str, _: u64, _: u64) {}
-    fn waiting(&self, _: &str, _: Duration, _: &str) {}
-    fn ended(&self, _: &report::Job) {}
+    fn started(&self, _: &journal::Job) {}
+    fn advanced(&self, _: &journal::Job, _: u64, _: u64) {}
+    fn called(&self, _: &journal::Job) {}
+    fn waiting(&self, _: &journal::Job, _: Duration, _: &str) {}
+    fn ended(&self, _: &journal::Job, _: &report::Job) {}
 }
 
 fn hash(number: u32) -> String {
@@ -241,6 +246,7 @@ fn job(resume: bool) -> HuntJob {
         subject: Subject::filled(&filled, window.to),
         window,
         timespan: false,
+        formats: vec![ircollect::store::Format::Ndjson],
         rows_cap: 100_000,
         bytes_cap: 50_000_000,
         mode: SliceMode::Auto,

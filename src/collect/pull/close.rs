@@ -2,11 +2,7 @@
 
 use super::{Desk, Pulled, State, Stored, skips};
 use crate::{
-    collect::{
-        finish::{JOINED, merged},
-        hunt::on_disk,
-        report,
-    },
+    collect::{finish::merged, formats::JOINED, hunt::on_disk, report},
     error::{Error, Kind, Result},
     journal,
     store::Facts,
@@ -33,7 +29,7 @@ impl Desk<'_> {
             Ok(()) => report,
             Err(error) => report::Job { status: report::JobStatus::Partial, error: Some((&error).into()), ..report },
         };
-        self.observer.ended(&report);
+        self.observer.ended(&self.job.job, &report);
         Pulled { job: (skip.is_none() || self.job.named).then_some(report), skip }
     }
 

@@ -14,7 +14,7 @@ mod query;
 mod skips;
 mod walk;
 
-use super::{Effort, Observer, finish::JOINED, hunt::on_disk, report, slices::TICK};
+use super::{Effort, Observer, formats::JOINED, hunt::on_disk, report, slices::TICK};
 use crate::{
     api::{
         catalogue::{Paging, Source},
@@ -78,7 +78,7 @@ const CHECKPOINT: u32 = 50;
 /// Runs a pull to its end, and never fails: what went wrong is in the report.
 pub async fn pull(job: &PullJob, client: &Client<'_>, case: &Arc<Case>, observer: &dyn Observer) -> Pulled {
     let name = job.source.display_name();
-    observer.started(&name);
+    observer.started(&job.job);
     let place = case.reserve(&job.place(job.slice()));
     let desk = Desk { job, client, case, observer, name, place };
     let mut state = State::default();
@@ -279,7 +279,7 @@ impl Desk<'_> {
     }
 
     fn tell(&self, state: &State, bag: &Bag) {
-        self.observer.advanced(&self.name, state.rows + bag.draft.rows(), state.bytes + bag.draft.bytes());
+        self.observer.advanced(&self.job.job, state.rows + bag.draft.rows(), state.bytes + bag.draft.bytes());
     }
 
     fn effort(&self) -> Effort {

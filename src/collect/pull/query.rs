@@ -64,7 +64,7 @@ impl Desk<'_> {
                 let hint = "such queries take up to hours: give more time by --max-wait, or come back later with --resume";
                 return Err(Error::new(Kind::Incomplete, message).with_code("AuditQueryRunning").hint(hint));
             }
-            self.observer.waiting(&self.name, wait, "for the service to run the query");
+            self.observer.waiting(&self.job.job, wait, "for the service to run the query");
             self.client.transport.linger(&doing, wait).await?;
             waited += wait;
             wait = (wait * 3 / 2).min(LONGEST_LOOK);

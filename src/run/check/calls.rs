@@ -32,7 +32,7 @@ pub(super) async fn hunt(checker: &Checker<'_>, tenant: &Tenant, api: Api) -> Re
         api,
         endpoint: endpoint.url.clone(),
         scope: endpoint.scope.clone(),
-        lane: checker.wires.lane(&tenant.id, api, &quota, 1),
+        lane: checker.wires.lane(&tenant.id, api, &quota, 1, &[]),
         query: QUERY.to_owned(),
         timespan: None,
         deadline: DEADLINE,

@@ -22,6 +22,11 @@ pub(crate) struct Told {
     pub(crate) rows: Vec<String>,
 }
 
+/// Runs a future where the labs run.
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
+    runtime().block_on(work)
+}
+
 fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| Runtime::new().unwrap())
@@ -29,7 +34,12 @@ fn runtime() -> &'static Runtime {
 
 /// Options of a lab whose quota no test passes by accident.
 pub(crate) fn generous() -> Options {
-    Options { calls_per_minute: 100_000, calls_per_hour: 1_000_000, pulls: Pulls { unlimited: true, ..Pulls::default() }, ..Options::default() }
+    Options {
+        calls_per_minute: 100_000,
+        calls_per_hour: 1_000_000,
+        pulls: Pulls { unlimited: true, ..Pulls::default() },
+        ..Options::default()
+    }
 }
 
 /// The same, misbehaving: `throttle=0.5`.
@@ -140,8 +150,8 @@ impl Site {
     }
 }
 
-/// A token by client secret.
-async fn token(lab: &Lab, name: &str, scope: &str) -> String {
+/// A token by client secret, by a client that is not ours.
+pub(crate) async fn token(lab: &Lab, name: &str, scope: &str) -> String {
     let all = lab.registrations();
     let app = all.iter().find(|app| app.name == name).unwrap();
     let form =
@@ -176,7 +186,8 @@ async fn vault_secret(lab: &Lab, name: &str) -> String {
     secret["value"].as_str().unwrap_or_else(|| panic!("{secret}")).to_owned()
 }
 
-fn client(lab: &Lab) -> reqwest::Client {
+/// A client that trusts the lab and goes by no proxy.
+pub(crate) fn client(lab: &Lab) -> reqwest::Client {
     let ca = reqwest::Certificate::from_pem(lab.ca_pem().as_bytes()).unwrap();
     let vault = lab.address(Service::Vault);
     reqwest::Client::builder().tls_certs_only([ca]).no_proxy().resolve("kv-ir.vault.lab.test", vault).build().unwrap()

@@ -1,0 +1,11 @@
+//! A case after the collecting: which tables it holds, how well windows are covered, its rows again, as a report or in other forms.
+//!
+//! Everything here reads a case and leaves it alone; sealing and verifying, which are about its bytes, are with `store` and `journal`.
+
+mod coverage;
+mod tables;
+mod words;
+
+pub use coverage::{Coverage, Span, coverage};
+pub use tables::{CaseTable, TableFile, table_of, tables};
+pub use words::words;
