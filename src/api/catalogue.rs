@@ -213,6 +213,17 @@ impl Catalogue {
         error.hint("`ircollect pull --list` shows all; [sources.NAME] in the configuration adds more")
     }
 
+    /// Returns the lane that a path is of: that of the source which it is, or lies below; else the API's usual one.
+    pub fn lane_of(&self, api: Api, path: &str) -> &str {
+        let path = path.to_ascii_lowercase();
+        let own = |source: &&Source| {
+            let root = source.path.split('?').next().unwrap_or_default().to_ascii_lowercase();
+            let rest = path.strip_prefix(&root).filter(|_| source.api == api && !root.is_empty());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.iter().filter(own).max_by_key(|source| source.path.len()).map_or(usual_lane(api), |source| &source.lane)
+    }
+
     /// Returns the limits of a lane by its name; those of the API's usual one where there is none of that name.
     pub fn lane(&self, name: &str) -> Lane {
         self.lanes.get(name).cloned().unwrap_or(Lane { windows: Vec::new(), in_flight: 4 })
@@ -264,11 +275,7 @@ impl Source {
     /// A source of somebody's own: a list with nextLinks.
     pub fn custom(name: &str, api: Api, path: &str, time_field: Option<&str>) -> Self {
         let name = name.rsplit('/').next().unwrap_or(name);
-        let lane = match api {
-            Api::Graph => "graph",
-            Api::Xdr => "xdr-incidents",
-            Api::Mde => "mde",
-        };
+        let lane = usual_lane(api);
         Self {
             name: name.to_owned(),
             api,
@@ -291,6 +298,14 @@ impl Source {
             licence: Vec::new(),
             notes: "of the configuration".to_owned(),
         }
+    }
+}
+
+fn usual_lane(api: Api) -> &'static str {
+    match api {
+        Api::Graph => "graph",
+        Api::Xdr => "xdr-incidents",
+        Api::Mde => "mde",
     }
 }
 
@@ -376,6 +391,9 @@ mod tests {
     fn lanes_have_the_documented_limits() {
         let catalogue = Catalogue::built_in().unwrap();
         assert_eq!(catalogue.lane("audit").windows(), [(5, Duration::from_secs(10))]);
+        assert_eq!(catalogue.lane_of(Api::Graph, "/v1.0/auditLogs/signIns/7"), "audit");
+        assert_eq!(catalogue.lane_of(Api::Graph, "/v1.0/auditLogs/signInsX"), "graph");
+        assert_eq!(catalogue.lane_of(Api::Mde, "/api/deviceavinfo"), "mde-health");
         assert_eq!(catalogue.lane("mde").windows(), [(100, Duration::from_mins(1)), (1_500, Duration::from_hours(1))]);
     }
 }

@@ -10,7 +10,7 @@ mod pull;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-pub use case::{CaseAction, CaseArgs, ReportArgs, SealArgs};
+pub use case::{CaseAction, CaseArgs, ExportArgs, ExportFormat, ReportArgs, SealArgs};
 pub use check::{CheckArgs, CheckWhat};
 pub use collect::CollectArgs;
 pub use get::{GetArgs, Pages};

@@ -33,9 +33,11 @@ impl Context {
             ColorChoice::Always => Some(true),
             ColorChoice::Never => Some(false),
         };
-        let no_color = env.text(settings::env::NO_COLOR).is_some_and(|value| !value.is_empty());
+        // A dumb terminal can neither colour nor go back in a line.
+        let dumb = env.text(settings::env::TERM).is_some_and(|value| value == "dumb");
+        let no_color = dumb || env.text(settings::env::NO_COLOR).is_some_and(|value| !value.is_empty());
         let verbosity = verbosity(&global);
-        let console = Console::new(color, no_color, global.no_progress, verbosity);
+        let console = Console::new(color, no_color, dumb || global.no_progress, verbosity);
         Self {
             global,
             env,
@@ -117,7 +119,7 @@ impl Context {
     /// Resolves the settings: which tenants, with what credential, in which cloud; asks for passwords that only a person knows.
     pub(super) fn settings(&self) -> Result<Settings> {
         let mut settings = settings::resolve(&self.global, &self.env, Path::new(""))?;
-        super::passwords::ask(&mut settings, self.console)?;
+        super::passwords::ask(&mut settings, &self.env, self.console)?;
         Ok(settings)
     }
 

@@ -66,13 +66,9 @@ impl Plan {
         if !args.explain && queries.iter().all(|query| query.fault.is_some()) {
             return Err(queries.iter().find_map(Given::fault).unwrap_or_else(|| Error::new(Kind::Usage, "there is no query")));
         }
-        Ok(Self {
-            queries,
-            window: window::settle(args.from.as_deref(), args.to.as_deref(), args.last.as_deref(), context.now)?,
-            mode,
-            api: args.api,
-            formats: formats(&args.format)?,
-        })
+        let window = window::settle(args.from.as_deref(), args.to.as_deref(), args.last.as_deref(), context.now)?;
+        window::not_too_many(window, mode)?;
+        Ok(Self { queries, window, mode, api: args.api, formats: formats(&args.format)? })
     }
 }
 
@@ -227,7 +223,8 @@ impl<'a> Run<'a> {
             reconcile: self.args.reconcile,
             formats: self.plan.formats.clone(),
         };
-        let report = hunt(&job, &asker, self.case, self.progress.as_ref()).await;
+        let mut report = hunt(&job, &asker, self.case, self.progress.as_ref()).await;
+        report.notes.extend(window::beyond_retention(job.window, self.context.now, &job.subject));
         (report, asker.gone.into_inner())
     }
 
@@ -259,7 +256,7 @@ impl<'a> Run<'a> {
 }
 
 /// Returns the formats asked for, each once.
-fn formats(asked: &[OutputFormat]) -> Result<Vec<Format>> {
+pub(super) fn formats(asked: &[OutputFormat]) -> Result<Vec<Format>> {
     let mut formats = Vec::new();
     for format in asked {
         let format = match format {

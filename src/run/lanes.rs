@@ -7,21 +7,30 @@ use crate::{
         hunting::Api,
     },
     settings::{Quotas, Said},
-    store::Case,
 };
+use jiff::Timestamp;
 use std::{sync::PoisonError, time::Duration};
 
 impl Wires {
-    /// Returns a tenant's lane for a family of endpoints, with its limits. Calls of an earlier run of this case count.
-    pub(super) fn family(&self, tenant: &str, api: Api, family: &str, catalogue: &Catalogue, quotas: &Quotas, case: &Case) -> String {
+    /// Returns a tenant's lane for a family of endpoints, with its limits. Of `earlier`, the calls of other runs by lane and
+    /// time, those that the service still counts take their place in it.
+    pub(super) fn family(
+        &self,
+        tenant: &str,
+        api: Api,
+        family: &str,
+        catalogue: &Catalogue,
+        quotas: &Quotas,
+        earlier: &[(String, Timestamp)],
+    ) -> String {
         let lane = format!("{tenant}/{api}/{family}");
         if !self.lanes.lock().unwrap_or_else(PoisonError::into_inner).insert(lane.clone()) {
             return lane;
         }
         let (windows, in_flight) = paced(&catalogue.lane(family), quotas.said(settings_api(api)));
         self.pace.limit_windows(&lane, &windows, in_flight);
-        let now = jiff::Timestamp::now();
-        for (_, at) in case.earlier_calls().iter().filter(|(earlier, _)| *earlier == lane) {
+        let now = Timestamp::now();
+        for (_, at) in earlier.iter().filter(|(earlier, _)| *earlier == lane) {
             if let Ok(ago) = Duration::try_from(now.duration_since(*at)) {
                 self.pace.earlier(&lane, ago);
             }

@@ -3,7 +3,7 @@
 use super::{
     Context, closing,
     closing::Outcome,
-    list, resume,
+    hunt, list, resume,
     session::Session,
     sources, window,
     wire::{self, Connected, Tenant},
@@ -25,7 +25,7 @@ use crate::{
     error::{Error, Kind, Result},
     journal,
     settings::{self, Settings},
-    store::{Output, Written},
+    store::{Format, Output},
     time::Window,
     transport::Budget,
 };
@@ -52,9 +52,12 @@ async fn collect(context: &Context, args: &PullArgs) -> Result<Outcome> {
     let plan = Plan::new(args, &settings.sources, window, !args.all)?;
     one_output(args, &settings, &plan.sources)?;
     let session = Session::open(context, settings)?;
-    let outcome = match session.connect(|_| Ok(())).await {
-        Ok(tenants) => Ok(jobs(&session, &plan, &tenants).await),
-        Err(error) => Err(error),
+    let outcome = match whole(&session, &plan) {
+        Some(outcome) => Ok(outcome),
+        None => match session.connect(|_| Ok(())).await {
+            Ok(tenants) => Ok(jobs(&session, &plan, &tenants).await),
+            Err(error) => Err(error),
+        },
     };
     session.close(&outcome)?;
     outcome
@@ -74,6 +77,7 @@ pub(super) struct Plan<'a> {
     pub(super) catalogue: Catalogue,
     pub(super) sources: Vec<Source>,
     window: Window,
+    formats: Vec<Format>,
     /// The sources were named on the command line: one that cannot be had is a failure.
     named: bool,
 }
@@ -82,7 +86,23 @@ impl<'a> Plan<'a> {
     pub(super) fn new(args: &'a PullArgs, own: &[settings::Source], window: Window, named: bool) -> Result<Self> {
         let catalogue = sources::catalogue(own)?;
         let sources = if args.all { sources::all(&catalogue, args.api) } else { sources::named(&catalogue, &args.source, args.api)? };
-        Ok(Self { args, catalogue, sources, window, named })
+        Ok(Self { args, catalogue, sources, window, formats: hunt::formats(&args.format)?, named })
+    }
+}
+
+impl Plan<'_> {
+    /// Returns the pull of a source as it would be begun.
+    fn fresh(&self, profile: &str, tenant: &str, source: &Source) -> journal::Job {
+        journal::Job {
+            id: uuid::Uuid::new_v4().to_string(),
+            kind: journal::Work::Pull,
+            name: source.name.clone(),
+            tenant: tenant.to_owned(),
+            profile: profile.to_owned(),
+            api: source.api.name().to_owned(),
+            query_sha256: self.args.filter.as_deref().map(sha256),
+            window: source.time.is_some().then_some(self.window),
+        }
     }
 }
 
@@ -104,6 +124,20 @@ pub(super) async fn jobs(session: &Session<'_>, plan: &Plan<'_>, tenants: &[Conn
         outcome.skipped.extend(pulled.skip);
     }
     outcome
+}
+
+/// Returns all jobs where earlier runs left nothing to do of any: then nobody is called, not even for a token. A tenant that is named by
+/// a domain is not known without a call.
+pub(super) fn whole(session: &Session<'_>, plan: &Plan<'_>) -> Option<Outcome> {
+    let run = Run { session, plan };
+    let pairs = session.settings.profiles.iter().flat_map(|profile| profile.tenants.iter().map(move |tenant| (profile, tenant)));
+    let jobs = pairs.flat_map(|(profile, tenant)| plan.sources.iter().map(move |source| (profile, tenant, source)));
+    let jobs = jobs.map(|(profile, tenant, source)| {
+        let fresh = plan.fresh(&profile.name, &tenant.to_ascii_lowercase(), source);
+        let job = resume::whole(&session.case, plan.args, source, fresh, plan.window, &plan.formats)?;
+        Some(run.output(Job { name: source.display_name(), ..job }))
+    });
+    Some(Outcome { jobs: jobs.collect::<Option<Vec<_>>>()?, ..Outcome::default() })
 }
 
 /// The order in which sources are begun: one of each lane, then the next of each, so that no lane stands still.
@@ -186,7 +220,8 @@ impl Run<'_> {
     async fn pull(&self, tenant: &Tenant, source: &Source) -> Result<Pulled> {
         let Session { settings, case, wires, progress, .. } = self.session;
         let endpoint = tenant.profile.cloud.endpoint(wire::settings_api(source.api))?;
-        let lane = |family: &str| wires.family(&tenant.id, source.api, family, &self.plan.catalogue, &settings.quotas, case);
+        let lane =
+            |family: &str| wires.family(&tenant.id, source.api, family, &self.plan.catalogue, &settings.quotas, case.earlier_calls());
         let job = self.job(tenant, source, (lane("mde-files"), lane("storage")));
         let witness = OfJob { job: job.job.clone(), observer: Arc::clone(progress), beside: Arc::clone(&wires.witness) };
         let transport = wires.transport(Arc::new(witness));
@@ -208,17 +243,8 @@ impl Run<'_> {
     }
 
     fn job(&self, tenant: &Tenant, source: &Source, file_lanes: (String, String)) -> PullJob {
-        let Plan { args, window, named, .. } = self.plan;
-        let fresh = journal::Job {
-            id: uuid::Uuid::new_v4().to_string(),
-            kind: journal::Work::Pull,
-            name: source.name.clone(),
-            tenant: tenant.id.clone(),
-            profile: tenant.profile.name.clone(),
-            api: source.api.name().to_owned(),
-            query_sha256: args.filter.as_deref().map(sha256),
-            window: source.time.is_some().then_some(*window),
-        };
+        let Plan { args, window, formats, named, .. } = self.plan;
+        let fresh = self.plan.fresh(&tenant.profile.name, &tenant.id, source);
         let resume::Doing { job, window, known_in, resumed } = resume::doing(&self.session.case, args, source, fresh, *window);
         PullJob {
             job,
@@ -226,6 +252,7 @@ impl Run<'_> {
             window,
             open: args.to.is_none() && !resumed,
             filter: args.filter.clone(),
+            formats: formats.clone(),
             resume: args.resume,
             known_in,
             via: match args.via {
@@ -238,11 +265,14 @@ impl Run<'_> {
         }
     }
 
-    /// Copies the objects to where `--output` says.
+    /// Copies the objects to where `--output` says: in the format that its name says, if they are stored in it, else in the first asked.
     fn output(&self, job: Job) -> Job {
-        let (Some(path), [file]) = (&self.plan.args.output, job.files.as_slice()) else { return job };
-        let report::StoredFile { path: stored, format, rows, bytes, sha256 } = file.clone();
-        match self.session.case.output(&Written { path: stored, format, rows, bytes, sha256 }, &Output::new(path)) {
+        let Some(path) = &self.plan.args.output else { return job };
+        let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+        let named = self.plan.formats.iter().rev().find(|format| name.ends_with(&format!(".{}", format.extension())));
+        let format = named.or_else(|| self.plan.formats.first());
+        let Some(file) = format.and_then(|format| job.files.iter().find(|file| file.format == format.name())) else { return job };
+        match self.session.case.output(&file.into(), &Output::new(path)) {
             Ok(()) => job,
             Err(error) => Job { status: report::JobStatus::Partial, error: Some((&error).into()), ..job },
         }

@@ -134,12 +134,13 @@ impl Transport {
     /// Decides after a try that failed, and waits if it is to be made again.
     async fn after(&self, call: &Call, budget: &Budget, progress: &mut Progress, lane: &Lane, outcome: Outcome) -> Result<()> {
         let fault = outcome.fault(self.reached(call));
-        progress.gateways = if outcome.is_gateway() { progress.gateways + 1 } else { 0 };
+        let heavy = outcome.is_heavy();
+        progress.gateways = if heavy || outcome.is_gateway() { progress.gateways + 1 } else { 0 };
         progress.faults = if outcome.is_service_fault() { progress.faults + 1 } else { 0 };
         let course = course(call, budget, progress);
         let mut decision = decide(fault, &course);
         let enough = |most: Option<u32>, so_many: u32| most.is_some_and(|most| so_many >= most);
-        if enough(call.gateway_tries, progress.gateways) || enough(call.fault_tries, progress.faults) {
+        if enough(call.gateway_tries.map(|most| most + u32::from(heavy)), progress.gateways) || enough(call.fault_tries, progress.faults) {
             decision = Decision::GiveUp;
         }
         let reason = outcome.words().unwrap_or_default();
@@ -156,18 +157,6 @@ impl Transport {
                 Ok(())
             }
             Decision::GiveUp => Err(failure::error(call, outcome, &course, progress.bearer.as_ref())),
-        }
-    }
-
-    /// Waits until the process is to end, or so long.
-    ///
-    /// # Errors
-    /// [`Kind::Interrupted`].
-    pub async fn linger(&self, doing: &str, length: Duration) -> Result<()> {
-        tokio::select! {
-            biased;
-            () = self.cancel.cancelled() => Err(Error::new(Kind::Interrupted, format!("{doing}: interrupted"))),
-            () = tokio::time::sleep(length) => Ok(()),
         }
     }
 

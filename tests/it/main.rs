@@ -7,6 +7,9 @@
     reason = "helpers of tests fail where they stand, as tests do"
 )]
 
+mod advice;
+#[cfg(feature = "lab")]
+mod azure_cli;
 mod bench;
 mod case;
 mod case_death;
@@ -22,8 +25,12 @@ mod engine;
 mod engine_corpus;
 #[cfg(feature = "lab")]
 mod examples;
+mod export;
 #[cfg(feature = "lab")]
 mod faults;
+mod files;
+#[cfg(feature = "lab")]
+mod guide;
 mod fuzz_inputs;
 mod hostile;
 #[cfg(feature = "lab")]
@@ -33,9 +40,12 @@ mod hygiene;
 mod identity;
 mod kql_corpus;
 mod kql_fuzz;
+mod kql_sent;
 #[cfg(feature = "lab")]
 mod lab;
 mod layers;
+#[cfg(feature = "lab")]
+mod library;
 mod loopback;
 #[cfg(feature = "lab")]
 mod matrix;
@@ -50,6 +60,8 @@ mod pull;
 mod pull_samples;
 mod reference_clients;
 mod refused;
+#[cfg(feature = "lab")]
+mod report;
 mod samples;
 mod seal;
 #[cfg(feature = "lab")]
@@ -60,9 +72,16 @@ mod slicing;
 mod status;
 mod support;
 mod tenants;
+mod terminal;
 mod tls;
 #[cfg(feature = "lab")]
 mod token;
 mod transport;
+#[cfg(feature = "lab")]
+mod triage;
 mod vault;
+#[cfg(feature = "lab")]
+mod ways_in;
 mod wire;
+#[cfg(feature = "lab")]
+mod wrappers;

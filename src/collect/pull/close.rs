@@ -5,7 +5,8 @@ use crate::{
     collect::{finish::merged, formats::JOINED, hunt::on_disk, report},
     error::{Error, Kind, Result},
     journal,
-    store::Facts,
+    store::{About, Facts, Format, Place, Wanted},
+    time::rfc3339,
 };
 use std::sync::Arc;
 
@@ -21,6 +22,9 @@ impl Desk<'_> {
         {
             state.failure.get_or_insert(error);
         }
+        if !interrupted && let Err(error) = self.lay_out(&mut state).await {
+            state.failure.get_or_insert(error);
+        }
         note(&mut state);
         let skip = self.left_out(&state);
         let report = self.report(&mut state, skip.is_some());
@@ -31,6 +35,45 @@ impl Desk<'_> {
         };
         self.observer.ended(&self.job.job, &report);
         Pulled { job: (skip.is_none() || self.job.named).then_some(report), skip }
+    }
+
+    /// Writes the further formats that are asked for, from the NDJSON. Those of an earlier run that is gone on with give way.
+    async fn lay_out(&self, state: &mut State) -> Result<()> {
+        let outdated = if state.already.is_none() { std::mem::take(&mut state.others) } else { Vec::new() };
+        let is_there = |format: &Format| state.others.iter().any(|file| file.format == format.name());
+        let asked = self.job.formats.iter().copied().filter(|format| *format != Format::Ndjson);
+        let formats: Vec<Format> = asked.filter(|format| !is_there(format)).collect();
+        let [stored] = state.stored.as_slice() else { return Ok(()) };
+        if formats.is_empty() {
+            return Ok(());
+        }
+        let no_path = || Error::new(Kind::Disk, format!("`{}` is no path of a case", stored.file.path));
+        let place = Place::of(&stored.file.path).ok_or_else(no_path)?;
+        let facts = Facts {
+            job: self.job.job.clone(),
+            slice: stored.slice,
+            query: self.job.filter.clone(),
+            request_ids: stored.request_ids.clone(),
+            replaces: outdated.into_iter().map(|file| file.path).collect(),
+            ..Facts::default()
+        };
+        let wanted = Wanted { formats, keeps_ndjson: false, about: self.about() };
+        let (case, part) = (Arc::clone(self.case), stored.file.clone());
+        let made = on_disk(move || {
+            let harvest = case.join(&place, &[part], &[], &wanted)?;
+            case.commit_all(harvest, facts)
+        })
+        .await?;
+        state.others.extend(made);
+        Ok(())
+    }
+
+    fn about(&self) -> About {
+        let job = &self.job.job;
+        let window = [("from", self.job.window.from), ("to", self.job.window.to)].map(|(key, time)| (key, rfc3339(time)));
+        let facts = [("tenant", job.tenant.clone()), ("api", job.api.clone()), ("path", self.job.source.path.clone())];
+        let facts = facts.into_iter().chain(window).map(|(key, value)| (key.to_owned(), value)).collect();
+        About { name: job.name.clone(), facts }
     }
 
     async fn join(&self, state: &mut State) -> Result<()> {
@@ -97,7 +140,7 @@ impl Desk<'_> {
             calls: effort.calls,
             retries: effort.retries,
             throttled_seconds: effort.throttled.as_secs_f64(),
-            files: state.stored.iter().map(|stored| (&stored.file).into()).collect(),
+            files: state.stored.iter().map(|stored| &stored.file).chain(&state.others).map(Into::into).collect(),
             gaps: merged(&state.gaps),
             error: state.failure.as_ref().map(Into::into),
             ..report::Job::empty(report::JobKind::Pull, &self.name, self.job.window)

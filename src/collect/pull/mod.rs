@@ -40,6 +40,8 @@ pub struct PullJob {
     pub open: bool,
     /// An OData filter beside that of the window.
     pub filter: Option<String>,
+    /// The formats that the objects are stored in; NDJSON is kept whether asked for or not, since later pulls are held against it.
+    pub formats: Vec<Format>,
     /// Goes on with what an earlier run left.
     pub resume: bool,
     /// Files of earlier pulls whose versions are not stored again.
@@ -111,6 +113,8 @@ struct Stored {
 #[derive(Default)]
 struct State {
     stored: Vec<Stored>,
+    /// Files in other formats.
+    others: Vec<Written>,
     gaps: Vec<report::Gap>,
     failure: Option<Error>,
     already: Option<journal::JobEnded>,
@@ -166,7 +170,8 @@ impl Desk<'_> {
         let all = vec![self.job.slice()];
         let Some(known) = self.case.jobs().latest(&self.job.job).filter(|_| self.job.resume) else { return all };
         state.already = known.ended.clone().filter(|ended| ended.status == journal::Outcome::Complete);
-        for file in &known.files {
+        state.others = known.files.iter().filter(|file| file.format != Format::Ndjson.name()).map(Into::into).collect();
+        for file in known.files.iter().filter(|file| file.format == Format::Ndjson.name()) {
             state.rows += file.rows;
             state.bytes += file.bytes;
             state.stored.push(Stored { slice: file.slice, file: file.into(), request_ids: file.request_ids.clone() });

@@ -171,7 +171,7 @@ impl Desk<'_> {
             self.cut_chain(state, bag, walk).await?;
             return Ok(true);
         }
-        if self.job.source.paging != Paging::Skip || !walk.followed.is_empty() || walk.ask.top.is_none() {
+        if self.job.source.paging != Paging::Skip || !walk.followed.is_empty() {
             return Ok(false);
         }
         self.skip(bag, walk)

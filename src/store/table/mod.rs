@@ -16,6 +16,8 @@ mod json;
 mod learn;
 #[cfg(feature = "parquet")]
 mod parquet;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod timesketch;
 mod value;
 
@@ -23,6 +25,8 @@ pub(super) use columns::Columns;
 pub use encode::About;
 pub(super) use encode::{Refused, open};
 pub(super) use learn::learn;
+#[cfg(feature = "sqlite")]
+pub use sqlite::{SqliteTable, write_sqlite};
 
 use super::Format;
 use crate::{error::Result, journal::Column};
