@@ -20,7 +20,7 @@ pub use credential::{Assertion, Credential, SecretSource, Sign, read_bytes, read
 pub use env::Env;
 pub use file::ConfigFile;
 pub use profile::{Profile, VaultAuth, VaultLogin};
-pub use quota::{Quota, Quotas};
+pub use quota::{Quota, Quotas, Said};
 pub use starter::STARTER;
 
 use crate::{
@@ -66,6 +66,16 @@ pub struct Source {
     pub path: String,
     /// The field that a window is held against; without one the source is pulled whole.
     pub time_field: Option<String>,
+    /// The application permission that it needs.
+    pub permission: Option<String>,
+    /// How its pages are had: `link`, `skip`, `cursor`, `single`.
+    pub paging: Option<String>,
+    /// Objects that a page is asked to hold.
+    pub page_size: Option<u32>,
+    /// The field that tells an object from others; `id` without one.
+    pub id_field: Option<String>,
+    /// The field that tells an object's versions apart.
+    pub updated_field: Option<String>,
 }
 
 /// Default of `--max-wait`.
@@ -219,7 +229,12 @@ fn source((name, raw): (String, file::Source)) -> Result<Source> {
         let message = format!("[sources.{name}]: `path` does not begin with one slash");
         return Err(Error::new(Kind::Usage, message).hint("write it as /v1.0/users, without the host"));
     }
-    Ok(Source { name, api, path: raw.path, time_field: raw.time_field })
+    let file::Source { path, time_field, permission, paging, page_size, id_field, updated_field, .. } = raw;
+    if let Some(unknown) = paging.as_ref().filter(|paging| !["link", "skip", "cursor", "single"].contains(&paging.as_str())) {
+        let message = format!("[sources.{name}]: `{unknown}` is no way of paging");
+        return Err(Error::new(Kind::Usage, message).hint("link, skip, cursor or single; without it, the way of the API's lists"));
+    }
+    Ok(Source { name, api, path, time_field, permission, paging, page_size, id_field, updated_field })
 }
 
 #[cfg(test)]

@@ -38,6 +38,9 @@ pub struct Call {
     /// After so many answers in a row that a gateway gives where a result is too large (502, 504) or none came in time, the
     /// call ends, so that the caller can ask for less. None: they are tried again as other faults are.
     pub gateway_tries: Option<u32>,
+    /// After so many failures of the service in a row (5xx, or no answer in time) the call ends, so that the caller can ask otherwise.
+    /// None: they are tried again.
+    pub fault_tries: Option<u32>,
     /// Sent without headers that are not asked for: to a URL that is signed, and whose service knows nothing of ours.
     pub bare: bool,
 }
@@ -58,6 +61,7 @@ impl Call {
             idle: Duration::from_mins(2),
             throttle_base: Duration::from_secs(2),
             gateway_tries: None,
+            fault_tries: None,
             bare: false,
         }
     }
