@@ -13,7 +13,7 @@ use std::path::Path;
 
 pub(super) fn completions(context: &Context, shell: clap_complete::Shell) -> Result<u8> {
     // A configuration that cannot be read is no reason to have no completions.
-    let names = settings::names(&context.global, &context.env, Path::new("")).unwrap_or_default();
+    let names = settings::names(&context.global, &context.env, Path::new("")).unwrap_or_else(|_| Names::built_in());
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut with_values(Cli::command(), &names), "ircollect", &mut script);
     print_data(&String::from_utf8_lossy(&script))?;
