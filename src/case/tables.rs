@@ -96,7 +96,7 @@ fn table_file(case: &CaseView, file: &FileStored) -> Option<TableFile> {
 }
 
 /// Leaves out work that was done again: of several doings the last that is whole counts, else the last that stored anything.
-fn current<'a>(all: impl Iterator<Item = &'a Known>) -> Vec<&'a Known> {
+pub(super) fn current<'a>(all: impl Iterator<Item = &'a Known>) -> Vec<&'a Known> {
     let mut current: Vec<&Known> = Vec::new();
     for known in all.filter(|known| !known.files.is_empty()) {
         match current.iter_mut().find(|older| older.job.is_same_work(&known.job)) {
@@ -134,6 +134,8 @@ struct Named {
 fn named(known: &Known) -> Option<Named> {
     let job = &known.job;
     match job.kind {
+        // What was computed from the case's own rows is no source of more of them.
+        Work::Hunt if job.api == "offline" => None,
         Work::Hunt => {
             let (name, filtered) = table_of(known.files.iter().find_map(|file| file.query.as_deref())?)?;
             Some(Named { source: name.clone(), name, filtered })
@@ -147,7 +149,7 @@ fn named(known: &Known) -> Option<Named> {
 }
 
 /// Makes a name that a query can write without brackets.
-fn identifier(name: &str) -> String {
+pub(super) fn identifier(name: &str) -> String {
     let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     if name.starts_with(|c: char| c.is_ascii_digit()) { format!("_{name}") } else { name }
 }

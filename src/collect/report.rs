@@ -108,8 +108,20 @@ pub struct Job {
     pub gaps: Vec<Gap>,
     /// What a reader should know besides: a count that moved, a window fetched twice.
     pub notes: Vec<String>,
+    /// The first rows, for people.
+    #[serde(skip)]
+    pub preview: Option<Preview>,
     /// Why it failed or is incomplete.
     pub error: Option<Failure>,
+}
+
+/// A few rows for people.
+#[derive(Clone, Debug, Default)]
+pub struct Preview {
+    /// Names of the columns.
+    pub columns: Vec<String>,
+    /// Cells by column, none for null. A row may be shorter than the head.
+    pub rows: Vec<Vec<Option<String>>>,
 }
 
 /// Kind of a job.
@@ -216,6 +228,11 @@ fn message_with_causes(error: &Error) -> String {
 impl Job {
     /// The report of a job that failed before anything was asked.
     pub fn failed(kind: JobKind, name: &str, window: Window, error: &Error) -> Self {
+        Self { status: JobStatus::Failed, error: Some(error.into()), ..Self::empty(kind, name, window) }
+    }
+
+    /// The report of a job of which nothing is known yet.
+    pub fn empty(kind: JobKind, name: &str, window: Window) -> Self {
         Self {
             kind,
             name: name.to_owned(),
@@ -225,7 +242,7 @@ impl Job {
             profile: String::new(),
             api: String::new(),
             window,
-            status: JobStatus::Failed,
+            status: JobStatus::Complete,
             rows: 0,
             counted: None,
             counted_at: None,
@@ -235,7 +252,32 @@ impl Job {
             files: Vec::new(),
             gaps: Vec::new(),
             notes: Vec::new(),
-            error: Some(error.into()),
+            preview: None,
+            error: None,
+        }
+    }
+
+    /// Tells the same to the journal.
+    pub(super) fn ended(&self, job: journal::Job) -> journal::JobEnded {
+        journal::JobEnded {
+            job,
+            status: match self.status {
+                JobStatus::Complete => journal::Outcome::Complete,
+                JobStatus::Partial => journal::Outcome::Partial,
+                JobStatus::Failed => journal::Outcome::Failed,
+            },
+            rows: self.rows,
+            counted: self.counted,
+            counted_at: self.counted_at,
+            calls: self.calls.into(),
+            retries: self.retries.into(),
+            throttled_seconds: self.throttled_seconds,
+            error: self.error.as_ref().map(|error| journal::Failure {
+                code: error.code.clone(),
+                message: error.message.clone(),
+                hint: Some(error.hint.clone()).filter(|hint| !hint.is_empty()),
+                exit: error.exit,
+            }),
         }
     }
 

@@ -5,6 +5,7 @@ mod failure;
 mod hashing;
 mod log;
 mod outcome;
+mod preview;
 mod progress;
 mod prompt;
 mod text;
@@ -15,6 +16,7 @@ pub use failure::report;
 pub use hashing::Hashing;
 pub use log::{LogOptions, start as start_log};
 pub use outcome::closing_words;
+pub use preview::preview;
 pub use progress::Progress;
 pub use text::visible;
 pub use width::width;
@@ -46,6 +48,11 @@ impl Console {
         }
     }
 
+    /// Returns the width of the terminal that words go to; none where they go elsewhere, or are not wanted. `columns` as for [`width()`].
+    pub fn width(self, columns: Option<usize>) -> Option<usize> {
+        (self.verbosity >= 0 && std::io::stderr().is_terminal()).then(|| width::of(columns, true))
+    }
+
     /// Says a warning, which `-q` alone does not silence.
     pub fn warn(self, words: &str) {
         if self.verbosity >= -1 {
@@ -70,8 +77,16 @@ fn line(words: &str) {
 /// # Errors
 /// [`crate::error::Kind::Disk`] where it cannot be written otherwise.
 pub fn print_data(text: &str) -> crate::error::Result<()> {
+    print_bytes(text.as_bytes())
+}
+
+/// Writes bytes to standard output as they are.
+///
+/// # Errors
+/// As for [`print_data`].
+pub fn print_bytes(bytes: &[u8]) -> crate::error::Result<()> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(crate::error::Error::new(crate::error::Kind::Disk, "writing to standard output failed").caused_by(error))
         }

@@ -75,6 +75,27 @@ impl Context {
         }
     }
 
+    /// Returns the same surroundings for these tenants.
+    pub(super) fn on_tenants(&self, tenants: Vec<String>) -> Self {
+        let mut global = self.global.clone();
+        if global.tenant.is_empty() {
+            global.tenant = tenants;
+        }
+        let watched = Once::new();
+        self.cancel();
+        watched.call_once(|| {});
+        Self {
+            global,
+            env: self.env.clone(),
+            console: self.console,
+            now: self.now,
+            command_line: self.command_line.clone(),
+            cancel: self.cancel.clone(),
+            abandon: self.abandon.clone(),
+            watched,
+        }
+    }
+
     pub(super) fn start_log(&self) -> Result<()> {
         let options = LogOptions {
             verbosity: verbosity(&self.global),
@@ -92,13 +113,22 @@ impl Context {
 
     /// Returns how many columns a line of standard output may have.
     pub(super) fn width(&self) -> usize {
-        crate::console::width(self.env.text(settings::env::COLUMNS).and_then(|columns| columns.trim().parse().ok()))
+        crate::console::width(self.columns())
+    }
+
+    /// Returns the width of the terminal that words for people go to; none where they go elsewhere, or are not wanted.
+    pub(super) fn terminal(&self) -> Option<usize> {
+        self.console.width(self.columns())
+    }
+
+    fn columns(&self) -> Option<usize> {
+        self.env.text(settings::env::COLUMNS).and_then(|columns| columns.trim().parse().ok())
     }
 
     /// Resolves the settings: which tenants, with what credential, in which cloud; asks for passwords that only a person knows.
     pub(super) fn settings(&self) -> Result<Settings> {
         let mut settings = settings::resolve(&self.global, &self.env, Path::new(""))?;
-        super::passwords::ask(&mut settings, self.console)?;
+        super::passwords::ask(&mut settings, &self.env, self.console)?;
         Ok(settings)
     }
 

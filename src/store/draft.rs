@@ -13,6 +13,7 @@ use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom, Write},
     mem,
+    ops::Range,
     path::Path,
     sync::mpsc::{SyncSender, TrySendError, sync_channel},
     thread::{self, JoinHandle},
@@ -51,6 +52,21 @@ pub struct Sealed {
     pub bytes: u64,
     /// SHA-256 of the bytes.
     pub sha256: String,
+}
+
+/// How far a draft had come: see [`Draft::mark`].
+#[derive(Clone, Debug)]
+pub struct Mark {
+    hasher: Sha256,
+    rows: u64,
+    bytes: u64,
+}
+
+impl Mark {
+    /// Returns the rows up to here.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
 }
 
 impl Draft {
@@ -110,14 +126,22 @@ impl Draft {
     /// # Errors
     /// [`Kind::Disk`], also where the file is not what was written.
     pub fn absorb(&mut self, path: &Path, rows: u64, sha256: &str) -> Result<()> {
+        self.absorb_between(path, rows, sha256, 0..u64::MAX)
+    }
+
+    /// Does the same with the bytes of `range` alone. The hash is that of the whole file, and takes the bytes through here: a copy
+    /// within the kernel would save nothing.
+    pub(super) fn absorb_between(&mut self, path: &Path, rows: u64, sha256: &str, range: Range<u64>) -> Result<()> {
         let reading = |error| disk::failed("reading", path, error);
         let mut file = File::open(path).map_err(reading)?;
-        let (mut hasher, mut piece) = (Sha256::new(), vec![0; GATHERED]);
+        let (mut hasher, mut piece, mut at) = (Sha256::new(), vec![0; GATHERED], 0);
         loop {
             let read = file.read(&mut piece).map_err(reading)?;
             let Some(got) = piece.get(..read).filter(|got| !got.is_empty()) else { break };
             hasher.update(got);
-            self.write(got)?;
+            let within = |edge: u64| usize::try_from(edge.saturating_sub(at)).map_or(read, |edge| edge.min(read));
+            self.write(got.get(within(range.start)..within(range.end)).unwrap_or_default())?;
+            at += read as u64;
         }
         if hash::hex(&hasher.finalize()) != sha256 {
             return Err(changed(path));
@@ -136,6 +160,39 @@ impl Draft {
         (self.rows, self.bytes, self.unsynced) = (0, 0, 0);
         let emptied = self.file.set_len(0).and_then(|()| self.file.seek(SeekFrom::Start(0)));
         emptied.map(drop).map_err(|error| disk::failed("emptying", &self.temp, error))
+    }
+
+    /// Has it stand elsewhere in the same folder.
+    ///
+    /// # Errors
+    /// [`Kind::Failed`] where the place is in another folder.
+    pub fn stand_at(&mut self, place: Place) -> Result<()> {
+        if !self.place.is_beside(&place) {
+            return Err(Error::new(Kind::Failed, format!("`{}` is not beside `{}`", place.path(), self.place.path())));
+        }
+        self.place = place;
+        Ok(())
+    }
+
+    /// Notes how far the file has come, to go back to.
+    ///
+    /// # Errors
+    /// [`Kind::Disk`].
+    pub fn mark(&mut self) -> Result<Mark> {
+        self.flush()?;
+        Ok(Mark { hasher: self.hasher.clone(), rows: self.rows, bytes: self.bytes })
+    }
+
+    /// Forgets everything written since the mark.
+    ///
+    /// # Errors
+    /// [`Kind::Disk`].
+    pub fn back_to(&mut self, mark: &Mark) -> Result<()> {
+        self.gathered.clear();
+        self.hasher = mark.hasher.clone();
+        (self.rows, self.bytes) = (mark.rows, mark.bytes);
+        let cut = self.file.set_len(mark.bytes).and_then(|()| self.file.seek(SeekFrom::Start(mark.bytes)));
+        cut.map(drop).map_err(|error| disk::failed("cutting back", &self.temp, error))
     }
 
     /// Ends the file and makes it and its name durable.
@@ -302,6 +359,22 @@ mod tests {
         draft.row(b"{}").unwrap();
         let sealed = draft.seal().unwrap();
         assert_eq!(std::fs::read(&sealed.temp).unwrap(), b"{}\n");
+    }
+
+    #[test]
+    fn what_came_after_a_mark_can_be_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut draft = draft(dir.path());
+        draft.row(b"{\"a\":1}").unwrap();
+        let mark = draft.mark().unwrap();
+        draft.row(&vec![b'x'; GATHERED + 1]).unwrap();
+        draft.row(b"{\"b\":1}").unwrap();
+        draft.back_to(&mark).unwrap();
+        draft.row(b"{\"c\":1}").unwrap();
+        let sealed = draft.seal().unwrap();
+        let stored = std::fs::read(&sealed.temp).unwrap();
+        assert_eq!(stored, b"{\"a\":1}\n{\"c\":1}\n");
+        assert_eq!((sealed.rows, sealed.sha256), (2, hash::of_bytes(&stored)));
     }
 
     #[test]

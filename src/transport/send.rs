@@ -132,10 +132,11 @@ impl Transport {
     /// Decides after a try that failed, and waits if it is to be made again.
     async fn after(&self, call: &Call, budget: &Budget, progress: &mut Progress, lane: &Lane, outcome: Outcome) -> Result<()> {
         let fault = outcome.fault(self.reached(call));
-        progress.gateways = if outcome.is_gateway() { progress.gateways + 1 } else { 0 };
+        let heavy = outcome.is_heavy();
+        progress.gateways = if heavy || outcome.is_gateway() { progress.gateways + 1 } else { 0 };
         let course = course(call, budget, progress);
         let mut decision = decide(fault, &course);
-        if call.gateway_tries.is_some_and(|most| progress.gateways >= most) {
+        if call.gateway_tries.is_some_and(|most| progress.gateways >= most + u32::from(heavy)) {
             decision = Decision::GiveUp;
         }
         let reason = outcome.words().unwrap_or_default();
@@ -152,6 +153,18 @@ impl Transport {
                 Ok(())
             }
             Decision::GiveUp => Err(failure::error(call, outcome, &course, progress.bearer.as_ref())),
+        }
+    }
+
+    /// Waits until the process is to end, or so long.
+    ///
+    /// # Errors
+    /// [`Kind::Interrupted`].
+    pub async fn linger(&self, doing: &str, length: Duration) -> Result<()> {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => Err(Error::new(Kind::Interrupted, format!("{doing}: interrupted"))),
+            () = tokio::time::sleep(length) => Ok(()),
         }
     }
 
@@ -275,10 +288,12 @@ async fn bearer(call: &Call, auth: &dyn Authorize, rejected: Option<&Secret>) ->
 fn request(call: &Call, bearer: Option<&Secret>, client_request_id: &str) -> Result<Request> {
     let mut request = Request::new(call.method.clone(), call.url.clone());
     let headers = request.headers_mut();
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     headers.extend(call.headers.clone());
-    put(headers, "client-request-id", client_request_id)?;
-    put(headers, "return-client-request-id", "true")?;
+    if !call.bare {
+        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
+        put(headers, "client-request-id", client_request_id)?;
+        put(headers, "return-client-request-id", "true")?;
+    }
     if let Some(bearer) = bearer {
         headers.insert(AUTHORIZATION, authorization(call, bearer)?);
     }

@@ -7,6 +7,9 @@
     reason = "helpers of tests fail where they stand, as tests do"
 )]
 
+mod advice;
+#[cfg(feature = "lab")]
+mod azure_cli;
 mod bench;
 mod case;
 mod case_death;
@@ -23,12 +26,16 @@ mod engine;
 mod engine_corpus;
 #[cfg(feature = "lab")]
 mod examples;
+mod export;
 #[cfg(feature = "lab")]
 mod faults;
 mod files;
 #[cfg(feature = "lab")]
-mod guide;
+mod formats;
+#[cfg(feature = "lab")]
+mod formats_death;
 mod fuzz_inputs;
+mod guide;
 mod hostile;
 #[cfg(feature = "lab")]
 mod hunt;
@@ -37,10 +44,10 @@ mod hygiene;
 mod identity;
 mod kql_corpus;
 mod kql_fuzz;
+mod kql_sent;
 #[cfg(feature = "lab")]
 mod lab;
 mod layers;
-#[cfg(feature = "lab")]
 mod library;
 mod loopback;
 #[cfg(feature = "lab")]
@@ -48,11 +55,18 @@ mod matrix;
 #[cfg(feature = "lab")]
 mod memory;
 mod oauth_oracle;
+mod offline;
 mod packs;
 #[cfg(feature = "lab")]
 mod published;
+#[cfg(feature = "lab")]
+mod pull;
+mod pull_samples;
 mod reference_clients;
 mod refused;
+#[cfg(feature = "lab")]
+mod report;
+mod round_trip;
 mod samples;
 mod seal;
 #[cfg(feature = "lab")]
@@ -63,13 +77,14 @@ mod slicing;
 mod status;
 mod support;
 mod tenants;
+mod terminal;
 mod tls;
 #[cfg(feature = "lab")]
 mod token;
 mod transport;
-#[cfg(feature = "lab")]
 mod triage;
 mod vault;
-mod wire;
 #[cfg(feature = "lab")]
+mod ways_in;
+mod wire;
 mod wrappers;
