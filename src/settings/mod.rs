@@ -105,12 +105,14 @@ pub struct Names {
     pub profiles: Vec<String>,
     /// Clouds, those of the configuration too.
     pub clouds: Vec<String>,
+    /// Sources of one's own: `graph/guests`.
+    pub sources: Vec<String>,
 }
 
 impl Names {
     /// Returns those that need no configuration.
     pub fn built_in() -> Self {
-        Self { profiles: Vec::new(), clouds: Cloud::names().map(str::to_owned).collect() }
+        Self { profiles: Vec::new(), clouds: Cloud::names().map(str::to_owned).collect(), sources: Vec::new() }
     }
 }
 
@@ -123,6 +125,7 @@ pub fn names(global: &Global, env: &Env, cwd: &Path) -> Result<Names> {
     let mut names = Names::built_in();
     names.profiles.extend(file.profiles.into_keys());
     names.clouds.extend(file.clouds.into_keys());
+    names.sources.extend(file.sources.into_iter().map(|(name, source)| format!("{}/{name}", source.api)));
     Ok(names)
 }
 

@@ -32,7 +32,7 @@ fn every_shell_is_offered_profiles_clouds_and_apis() {
     }
     for shell in ["bash", "zsh", "fish"] {
         let script = script(&bench, shell);
-        for word in ["contoso", "fabrikam", "usgov", "behind-proxy", "xdr"] {
+        for word in ["contoso", "fabrikam", "usgov", "behind-proxy", "xdr", "mde/machines", "graph/guests"] {
             assert!(script.contains(word), "{shell} does not offer {word}");
         }
     }
