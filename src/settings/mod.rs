@@ -109,12 +109,21 @@ pub fn resolve(global: &Global, env: &Env, cwd: &Path) -> Result<Settings> {
 }
 
 /// Names that a person may type, for completions.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
     /// Profiles of the configuration.
     pub profiles: Vec<String>,
     /// Clouds, those of the configuration too.
     pub clouds: Vec<String>,
+    /// Sources of one's own: `graph/guests`.
+    pub sources: Vec<String>,
+}
+
+impl Names {
+    /// Returns those that need no configuration.
+    pub fn built_in() -> Self {
+        Self { profiles: Vec::new(), clouds: Cloud::names().map(str::to_owned).collect(), sources: Vec::new() }
+    }
 }
 
 /// Returns the names that the configuration adds to those that are built in.
@@ -123,8 +132,11 @@ pub struct Names {
 /// [`Kind::Usage`] where the configuration file is wrong.
 pub fn names(global: &Global, env: &Env, cwd: &Path) -> Result<Names> {
     let (file, _) = read_file(global, env, cwd)?;
-    let clouds = Cloud::names().map(str::to_owned).chain(file.clouds.into_keys());
-    Ok(Names { profiles: file.profiles.into_keys().collect(), clouds: clouds.collect() })
+    let mut names = Names::built_in();
+    names.profiles.extend(file.profiles.into_keys());
+    names.clouds.extend(file.clouds.into_keys());
+    names.sources.extend(file.sources.into_iter().map(|(name, source)| format!("{}/{name}", source.api)));
+    Ok(names)
 }
 
 /// Resolves the case directory alone, for commands that need no tenant.

@@ -15,6 +15,7 @@ mod case;
 mod case_death;
 mod check;
 mod command_tree;
+mod completions;
 #[cfg(feature = "lab")]
 mod credentials;
 #[cfg(feature = "lab")]
