@@ -20,6 +20,7 @@ pub mod lab;
 pub mod run;
 pub mod secret;
 pub mod settings;
+pub mod setup;
 pub mod store;
 pub mod time;
 pub mod transport;

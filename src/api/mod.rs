@@ -4,6 +4,7 @@
 //! implements [`hunting::Rows`].
 
 pub mod cut;
+pub mod directory;
 pub mod glance;
 pub mod hunting;
 pub mod refusal;

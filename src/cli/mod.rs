@@ -1,11 +1,16 @@
 //! What was typed: clap types, whose doc comments are the manual. No logic, no environment, no files.
 
+mod app;
 mod check;
 mod hunt;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
+pub use app::{
+    AdminAuth, AppAction, AppArgs, ConsentArgs, CreateArgs, CredentialChoice, ExpiryArgs, ManifestArgs, PermissionArgs, PlaceArgs, RemoveArgs,
+    RotateArgs, ShowArgs,
+};
 pub use check::{CheckArgs, CheckWhat};
 pub use hunt::{ApiChoice, HuntArgs, OutputFormat, Param, Slice};
 
@@ -30,6 +35,8 @@ pub enum Command {
     Token(TokenArgs),
     /// Say whether a collection would work: configuration, vault, token, permissions, each API
     Check(CheckArgs),
+    /// Make, show, grant, rotate and remove the app registration and its credential
+    App(AppArgs),
     /// Look at what was collected
     Case(CaseArgs),
     /// Run a simulated tenant on this machine, and a command against it

@@ -41,6 +41,13 @@ impl Console {
         }
     }
 
+    /// Counts down on the terminal's last line, which is empty again at zero.
+    pub fn count(self, what: &str, seconds: f64) {
+        let mut out = std::io::stderr().lock();
+        let shown = if seconds > 0.0 { format!("{seconds:.0} s: {what}") } else { String::new() };
+        let _closed = write!(out, "\r\u{1b}[2K{shown}").and_then(|()| out.flush());
+    }
+
     /// Says a warning, which `-q` alone does not silence.
     pub fn warn(self, words: &str) {
         if self.verbosity >= -1 {

@@ -19,7 +19,7 @@ mod verify;
 mod writer;
 
 pub use event::{
-    Column, Event, FileStored, Gap, Held, Line, Repaired, Request, RunEnded, RunOutcome, RunStarted, Skipped, Waited, Withdrawn,
+    Column, Event, FileStored, Gap, Held, Line, Repaired, Request, RunEnded, RunOutcome, RunStarted, SetupStep, Skipped, Waited, Withdrawn,
 };
 pub use job::{Failure, Job, JobEnded, JobStarted, Outcome, Work};
 pub use jobs::{Jobs, Known};

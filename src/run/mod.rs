@@ -1,6 +1,7 @@
 //! The one place where all rooms meet: from the words typed to the exit code.
 
 mod allowed;
+mod app;
 mod case;
 mod check;
 mod context;
@@ -94,6 +95,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<u8> {
         Command::Hunt(args) => hunt::run(context, &args).await,
         Command::Token(args) => token::run(context, &args).await,
         Command::Check(args) => check::run(context, &args).await,
+        Command::App(args) => Box::pin(app::run(context, &args)).await,
         Command::Case(args) => case::run(context, args.action),
         Command::Lab(args) => run_lab(context, args).await,
         Command::Init(args) => init::run(context, &args),

@@ -184,6 +184,14 @@ fn vault_login(wires: &Wires, profile: &Profile) -> Result<(Login, Vec<String>)>
     Ok((login, Vec::new()))
 }
 
+/// Returns the login of an administrator, of a kind that need not be the profile's.
+///
+/// # Errors
+/// [`Kind::Credential`] where a variable that it needs is not set.
+pub(super) fn administrator(wires: &Wires, profile: &Profile) -> Result<Login> {
+    vault_login(wires, profile).map(|(login, _)| login)
+}
+
 fn workload(profile: &Profile, tenant: String, app_id: String, token_file: PathBuf) -> Login {
     Login::WorkloadIdentity { authority: profile.cloud.authority.clone(), tenant, app_id, token_file }
 }

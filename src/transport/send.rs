@@ -121,6 +121,9 @@ impl Transport {
         if call.gateway_tries.is_some_and(|most| progress.gateways >= most) {
             decision = Decision::GiveUp;
         }
+        if call.once && outcome.is_open() {
+            decision = Decision::GiveUp;
+        }
         let reason = outcome.words().unwrap_or_default();
         if let (Class::Throttled, Decision::Wait(wait), _) | (Class::Throttled, _, Some(wait)) = (fault.class, decision, fault.stated) {
             lane.block(Instant::now(), wait, &reason);
