@@ -8,6 +8,7 @@
 //! Data goes to the right, and each room knows only rooms to its left; `tests/it/layers.rs` holds the `use` lines to that.
 
 pub mod api;
+pub mod case;
 pub mod cli;
 pub mod collect;
 pub mod console;

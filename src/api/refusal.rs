@@ -20,6 +20,9 @@ pub enum Refusal {
     Gone,
 }
 
+/// The code of an answer that only a retired API gives.
+pub(super) const RETIRED: &str = "Retired";
+
 const TOO_LARGE: &[&str] = &["exceeded the allowed result size", "result size limit exceeded", "exceeds the allowed size limit"];
 const PREEMPTED: &[&str] =
     &["exceeded the allowed limits", "was preempted", "exceeded the timeout period", "excessive resource consumption"];
@@ -27,8 +30,13 @@ const PREEMPTED: &[&str] =
 impl Refusal {
     /// Tells what refusal an error of a call was, if it was one of these.
     pub fn of(error: &Error) -> Option<Self> {
+        if error.explicit_code() == Some(RETIRED) {
+            return Some(Self::Gone);
+        }
         let fault = ServiceFault::of(error)?;
         match fault.status {
+            // A gateway's word for an answer too large, or for a request too long (apis.md 4.7).
+            Some(413) => Some(Self::Gateway),
             Some(400) => Self::in_words(&fault.envelope.message),
             Some(404 | 410) => Some(Self::Gone),
             _ => fault.gateway.then_some(Self::Gateway),
@@ -50,6 +58,12 @@ impl Refusal {
     pub fn is_cap(self) -> bool {
         matches!(self, Self::TooLarge | Self::Preempted | Self::Gateway)
     }
+}
+
+/// Says whether a token was refused since the API's own application is not in the tenant: the product was never set up
+/// (AADSTS500011, 650052, 50001; apis.md 1.6).
+pub fn is_absent(error: &Error) -> bool {
+    ["AADSTS500011", "AADSTS650052", "AADSTS50001"].contains(&error.code().as_str())
 }
 
 static POSITIONS: LazyLock<Vec<Regex>> = LazyLock::new(|| {

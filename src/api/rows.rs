@@ -125,6 +125,19 @@ impl Cutter {
         Ok(())
     }
 
+    /// Takes what of a chunk stands before the rows, and returns where they begin in it; its length where they do not.
+    ///
+    /// # Errors
+    /// [`Broken::Body`] where the body is not such an answer.
+    pub fn feed_head(&mut self, chunk: &[u8]) -> Result<usize, Broken> {
+        let mut at = self.skip_mark(chunk);
+        while at < chunk.len() && !self.found {
+            at = self.step(chunk, at, &mut |_| Ok(()))?;
+        }
+        self.bytes += at as u64;
+        Ok(at)
+    }
+
     /// Ends the body.
     ///
     /// # Errors

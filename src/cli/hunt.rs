@@ -71,8 +71,16 @@ pub enum ApiChoice {
 /// Formats of stored rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum OutputFormat {
-    /// One row a line, exactly as the API sent it.
+    /// One row a line, exactly as the API sent it: the evidence.
     Ndjson,
+    /// A table for spreadsheets and timeline tools; no cell runs as a formula.
+    Csv,
+    /// The rows as one array, each exactly as the API sent it.
+    Json,
+    /// A table with the types of the schema, compressed.
+    Parquet,
+    /// CSV for Timesketch: message, datetime and `timestamp_desc` first.
+    Timesketch,
 }
 
 /// How a window is cut.
@@ -96,7 +104,7 @@ pub struct Param {
     pub value: String,
 }
 
-fn param(text: &str) -> Result<Param, String> {
+pub(super) fn param(text: &str) -> Result<Param, String> {
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => Ok(Param { name: name.trim().to_owned(), value: value.to_owned() }),
         _ => Err("write NAME=VALUE, or NAME=@FILE".to_owned()),

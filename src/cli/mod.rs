@@ -1,8 +1,12 @@
 //! What was typed: clap types, whose doc comments are the manual. No logic, no environment, no files.
 
 mod app;
+mod case;
 mod check;
+mod collect;
+mod get;
 mod hunt;
+mod pull;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -11,8 +15,12 @@ pub use app::{
     AdminAuth, AppAction, AppArgs, ConsentArgs, CreateArgs, CredentialChoice, ExpiryArgs, ManifestArgs, PermissionArgs, PlaceArgs, RemoveArgs,
     RotateArgs, ShowArgs,
 };
+pub use case::{CaseAction, CaseArgs, ExportArgs, ExportFormat, ReportArgs, SealArgs};
 pub use check::{CheckArgs, CheckWhat};
+pub use collect::CollectArgs;
+pub use get::{GetArgs, Pages};
 pub use hunt::{ApiChoice, HuntArgs, OutputFormat, Param, Slice};
+pub use pull::{PullArgs, ViaChoice};
 
 /// Collects alerts, incidents and raw events out of Microsoft's security APIs, whole and as evidence
 #[derive(Debug, Parser)]
@@ -31,8 +39,14 @@ pub struct Cli {
 pub enum Command {
     /// Run advanced-hunting queries (KQL) and store every row
     Hunt(Box<HuntArgs>),
+    /// Pull named sources (alerts, incidents, machines, sign-ins ...) and store every object
+    Pull(Box<PullArgs>),
+    /// Run a plan: many pulls and queries, for many tenants, over one window
+    Collect(Box<CollectArgs>),
     /// Print an access token, for curl or a wrapper
     Token(TokenArgs),
+    /// GET any URL of any API the credential may call, following its pages
+    Get(GetArgs),
     /// Say whether a collection would work: configuration, vault, token, permissions, each API
     Check(CheckArgs),
     /// Make, show, grant, rotate and remove the app registration and its credential
@@ -180,23 +194,6 @@ pub enum TokenForm {
     Curl,
     /// A line for a shell.
     Env,
-}
-
-/// Arguments of `case`.
-#[derive(Debug, Args)]
-pub struct CaseArgs {
-    /// What to do with it
-    #[command(subcommand)]
-    pub action: CaseAction,
-}
-
-/// What may be done with a case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
-pub enum CaseAction {
-    /// Say what was asked, what is stored and what is missing
-    Status,
-    /// Recompute every hash and the journal's chain; exit 0 only if everything is as it was written
-    Verify,
 }
 
 /// Arguments of `lab`.

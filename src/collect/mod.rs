@@ -3,43 +3,51 @@
 //! It asks through [`Hunter`] and tells through [`Observer`]; it knows neither HTTP client, command line nor environment.
 
 mod batch;
-pub mod catalogue;
 mod cutting;
+mod density;
 mod finish;
+mod formats;
 mod hunt;
 pub mod pack;
 mod part;
 mod pick_up;
 mod plan;
+pub mod pull;
 mod reconcile;
 pub mod report;
 mod schedule;
 mod slices;
+mod state;
+mod stretches;
 mod subject;
 
 pub use batch::{Filled, Filling, fill};
 pub use hunt::{HuntJob, hunt};
-pub use plan::SliceMode;
+pub use plan::{SliceMode, windows};
 pub use schedule::{Waiting, side_by_side};
 pub use subject::Subject;
 
 use crate::{
     api::hunting::{Answer, Rows},
     error::Result,
+    journal,
     time::Window,
 };
+use jiff::Timestamp;
 use std::time::Duration;
 
 /// Sees what jobs are doing. Implemented by what draws progress.
 pub trait Observer: Send + Sync {
     /// A job begins.
-    fn started(&self, job: &str);
+    fn started(&self, job: &journal::Job);
     /// A job has so many rows and bytes, those of the answer under way included.
-    fn advanced(&self, job: &str, rows: u64, bytes: u64);
+    fn advanced(&self, job: &journal::Job, rows: u64, bytes: u64);
+    /// A call of a job was answered, or failed.
+    fn called(&self, job: &journal::Job);
     /// A job waits.
-    fn waiting(&self, job: &str, length: Duration, reason: &str);
+    fn waiting(&self, job: &journal::Job, length: Duration, reason: &str);
     /// A job ended.
-    fn ended(&self, job: &report::Job);
+    fn ended(&self, job: &journal::Job, report: &report::Job);
 }
 
 /// One question to a hunting API.
@@ -72,6 +80,12 @@ pub trait Hunter: Send + Sync {
     /// # Errors
     /// What the service, the budget or `rows` refused.
     async fn ask(&self, question: &Question, rows: &mut dyn Rows) -> Result<Answer>;
+
+    /// Waits until `until`, on the budget.
+    ///
+    /// # Errors
+    /// Where the budget does not reach so far, or the process is to end.
+    async fn rest(&self, until: Timestamp, reason: &str) -> Result<()>;
 
     /// Returns what the questions so far have cost.
     fn effort(&self) -> Effort;

@@ -2,9 +2,10 @@
 
 use super::Observer;
 use crate::{
-    api::hunting::{Answer, Rows},
+    api::hunting::{Answer, Column, Rows},
     error::Result,
-    store::Draft,
+    journal,
+    store::Intake,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,18 +19,26 @@ pub(super) struct Tally {
     bytes: AtomicU64,
 }
 
+impl Tally {
+    /// Counts rows that an earlier run stored.
+    pub(super) fn start(&self, rows: u64, bytes: u64) {
+        self.rows.store(rows, Ordering::Relaxed);
+        self.bytes.store(bytes, Ordering::Relaxed);
+    }
+}
+
 /// Takes the rows of one answer.
 pub(super) struct Part<'a> {
-    pub(super) draft: Draft,
+    pub(super) intake: Intake,
     tally: &'a Tally,
     observer: &'a dyn Observer,
-    job: &'a str,
+    job: &'a journal::Job,
     told: u64,
 }
 
 impl<'a> Part<'a> {
-    pub(super) fn new(draft: Draft, tally: &'a Tally, observer: &'a dyn Observer, job: &'a str) -> Self {
-        Self { draft, tally, observer, job, told: 0 }
+    pub(super) fn new(intake: Intake, tally: &'a Tally, observer: &'a dyn Observer, job: &'a journal::Job) -> Self {
+        Self { intake, tally, observer, job, told: 0 }
     }
 
     fn tell(&self) {
@@ -37,8 +46,8 @@ impl<'a> Part<'a> {
     }
 
     fn forget(&mut self) {
-        self.tally.rows.fetch_sub(self.draft.rows(), Ordering::Relaxed);
-        self.tally.bytes.fetch_sub(self.draft.bytes(), Ordering::Relaxed);
+        self.tally.rows.fetch_sub(self.intake.rows(), Ordering::Relaxed);
+        self.tally.bytes.fetch_sub(self.intake.bytes(), Ordering::Relaxed);
         self.told = 0;
     }
 
@@ -51,18 +60,22 @@ impl<'a> Part<'a> {
 impl Rows for Part<'_> {
     fn begin(&mut self) -> Result<()> {
         self.forget();
-        self.draft.restart()
+        self.intake.restart()
     }
 
     fn row(&mut self, raw: &[u8]) -> Result<()> {
-        self.draft.row(raw)?;
+        self.intake.row(raw)?;
         self.tally.rows.fetch_add(1, Ordering::Relaxed);
         self.tally.bytes.fetch_add(raw.len() as u64 + 1, Ordering::Relaxed);
-        if self.draft.rows() >= self.told + WORTH_TELLING {
-            self.told = self.draft.rows();
+        if self.intake.rows() >= self.told + WORTH_TELLING {
+            self.told = self.intake.rows();
             self.tell();
         }
         Ok(())
+    }
+
+    fn columns(&mut self, schema: &[Column]) -> Result<()> {
+        self.intake.columns(&super::hunt::columns(schema))
     }
 
     fn end(&mut self, _answer: &Answer) -> Result<()> {

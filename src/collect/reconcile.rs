@@ -1,43 +1,65 @@
 //! Proof of completeness: the service counts the window's rows, and what it counts is held against what is stored.
 
 use super::{
-    hunt::{Counted, Desk, State, Stored},
+    density::Bins,
+    hunt::Desk,
     plan::Piece,
-    slices::Bin,
-    subject::Bins,
+    state::{Counted, State, Stored},
+    stretches::{Stretch, stretches},
 };
 use crate::{
+    api::hunting::Refusal,
     error::{Error, Kind, Result},
     time::{Window, rfc3339},
 };
+use futures::future::BoxFuture;
 use jiff::Timestamp;
+use std::cmp::Ordering;
+
+/// How often a window is halved that the service will not count whole.
+const MOST_HALVINGS: u32 = 3;
+
+/// The look-back of the hunting APIs (apis.md 4.6): what is older goes, and a count of it falls.
+const RETENTION: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
 
 impl Desk<'_> {
     /// Has the service count, where the job was cut or the user asked for it. Where it counts more than is stored, the windows
     /// that lack rows are fetched once more; what still lacks is a gap. A service that will not count is no gap: its words are noted.
     pub(super) async fn reconcile(&self, state: &mut State) -> Result<()> {
-        if state.failure.is_some() || !(state.was_cut || self.job.reconcile) {
+        let wanted = self.job.reconcile || ((state.was_cut || state.doubted) && state.capped.is_none());
+        if state.failure.is_some() || !wanted {
+            return Ok(());
+        }
+        if state.was_cut && self.may_cut().is_err() {
+            state.notes.push("the service was not asked to count: each slice has its own result, and they are not parts of one".into());
             return Ok(());
         }
         let Some(counted) = self.count(state).await? else { return Ok(()) };
-        if counted.rows > stored_rows(state) {
-            self.fetch_again(state).await?;
+        if counted.rows <= state.rows() || state.capped.is_some() {
+            self.judge(state, counted, &[]);
+            return Ok(());
         }
-        self.judge(state, counted);
+        let lacking = self.lacking(state).await?;
+        self.fetch_again(state, counted, &lacking).await?;
+        if state.failure.is_none()
+            && let Some(counted) = self.count(state).await?
+        {
+            self.judge(state, counted, &lacking);
+        }
         Ok(())
     }
 
+    /// Counts the whole window.
     async fn count(&self, state: &mut State) -> Result<Option<Counted>> {
-        let texts = (0..self.job.subject.shares()).map(|share| self.job.subject.share(share).count(self.job.window));
-        let Some(texts) = texts.collect::<Option<Vec<_>>>() else {
-            state.notes.push("the service was not asked to count: the query could not be read here".into());
-            return Ok(None);
-        };
-        match self.sum_of_all(texts).await {
-            Ok(rows) => {
+        match self.count_in(self.job.window, MOST_HALVINGS).await {
+            Ok(Some(rows)) => {
                 let counted = Counted { rows, at: Timestamp::now() };
                 state.counted = Some(counted);
                 Ok(Some(counted))
+            }
+            Ok(None) => {
+                state.notes.push("the service was not asked to count: the query could not be read here".into());
+                Ok(None)
             }
             Err(error) if matches!(error.kind(), Kind::Interrupted | Kind::Disk) => Err(error),
             Err(error) => {
@@ -47,66 +69,107 @@ impl Desk<'_> {
         }
     }
 
-    async fn sum_of_all(&self, texts: Vec<String>) -> Result<u64> {
+    /// Counts a window under all of the query's texts; in halves where it is too much at once.
+    fn count_in(&self, window: Window, halvings: u32) -> BoxFuture<'_, Result<Option<u64>>> {
+        Box::pin(async move {
+            let mut rows = 0;
+            for share in 0..self.job.subject.shares() {
+                let Some(text) = self.job.subject.share(share).count(window) else { return Ok(None) };
+                match self.sum(text, window).await {
+                    Ok(more) => rows += more,
+                    Err(error) if halvings > 0 && self.may_halve(&error) => return self.count_halves(window, halvings - 1, error).await,
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(Some(rows))
+        })
+    }
+
+    fn may_halve(&self, error: &Error) -> bool {
+        self.job.subject.has_time() && Refusal::of(error).is_some_and(Refusal::is_cap)
+    }
+
+    async fn count_halves(&self, window: Window, halvings: u32, error: Error) -> Result<Option<u64>> {
+        let Some(halves) = super::slices::halve(window, window) else { return Err(error) };
         let mut rows = 0;
-        for text in texts {
-            rows += self.sum(text, self.job.window).await?;
+        for (half, _) in halves {
+            let Some(more) = self.count_in(half, halvings).await? else { return Ok(None) };
+            rows += more;
         }
-        Ok(rows)
+        Ok(Some(rows))
     }
 
     async fn sum(&self, text: String, window: Window) -> Result<u64> {
         let mut bins = Bins::default();
         self.hunter.ask(&self.question(text, window), &mut bins).await?;
-        match bins.0.as_slice() {
-            [Bin { rows, .. }] => Ok(*rows),
-            _ => Err(Error::new(Kind::Query, "the count is not one number")),
-        }
+        if bins.lines == 1 { Ok(bins.rows) } else { Err(Error::new(Kind::Query, "the count is not one number")) }
     }
 
-    /// Fetches the windows again in which the service counts more than is stored.
-    async fn fetch_again(&self, state: &mut State) -> Result<()> {
+    /// Finds the stretches of the window in which the service counts more than is stored: by one histogram, else one by one.
+    async fn lacking(&self, state: &State) -> Result<Vec<Stretch>> {
+        let all = stretches(state.stored.iter().flat_map(|stored| &stored.holds));
+        let whole = all.len() == 1;
         let mut lacking = Vec::new();
-        for stored in &state.stored {
-            let Some(text) = self.job.subject.share(stored.share).count(stored.window) else { continue };
-            if state.stored.len() == 1 || self.sum(text, stored.window).await? > rows_in(state, stored) {
-                lacking.push((stored.share, stored.window));
+        for (share, stretches) in self.counted_by_time(state, all).await? {
+            for stretch in stretches {
+                let counted = match stretch.counted {
+                    Some(counted) => counted,
+                    None if whole => u64::MAX,
+                    None => self.count_in(stretch.window, MOST_HALVINGS).await?.unwrap_or_default(),
+                };
+                if counted > stretch.stored {
+                    lacking.push(Stretch { share, counted: Some(counted), ..stretch });
+                }
             }
         }
-        lacking.dedup();
-        for (share, window) in &lacking {
-            let (again, kept): (Vec<Stored>, Vec<Stored>) =
-                state.stored.drain(..).partition(|stored| stored.window == *window && stored.share == *share);
-            state.stored = kept;
-            state.superseded.extend(again.into_iter().map(|stored| stored.file.path));
-            state.queue.push_back(Piece::whole(*window, *share));
-        }
-        state.notes.push(format!("{} windows were fetched once more: the service counted more rows than came", lacking.len()));
+        Ok(lacking)
+    }
+
+    /// Fetches again what lacks rows.
+    async fn fetch_again(&self, state: &mut State, counted: Counted, lacking: &[Stretch]) -> Result<()> {
+        let before = state.rows();
+        let is_lacking = |stored: &Stored| stored.holds.iter().any(|held| lacking.iter().any(|stretch| stretch.has(held)));
+        let (again, kept): (Vec<Stored>, Vec<Stored>) = state.stored.drain(..).partition(is_lacking);
+        state.stored = kept;
+        let mut pieces: Vec<(Window, u32)> =
+            again.iter().flat_map(|stored| &stored.holds).map(|held| (Window { from: held.from, to: held.to }, held.share)).collect();
+        pieces.sort_unstable();
+        pieces.dedup();
+        state.superseded.extend(again.iter().flat_map(Stored::files).map(|file| file.path.clone()));
+        state.queue.extend(pieces.iter().map(|(window, share)| Piece::new(*window, None, *share)));
+        let (rows, at, times) = (counted.rows, rfc3339(counted.at), pieces.len());
+        state.notes.push(format!(
+            "the service counted {rows} rows at {at} where {before} had come: {times} window(s) were fetched once more, for rows that arrived late"
+        ));
         self.work_off(state).await
     }
 
-    fn judge(&self, state: &mut State, counted: Counted) {
-        let stored = stored_rows(state);
+    fn judge(&self, state: &mut State, counted: Counted, fetched_again: &[Stretch]) {
+        let stored = state.rows();
         let (rows, at) = (counted.rows, rfc3339(counted.at));
         match rows.cmp(&stored) {
-            std::cmp::Ordering::Equal => {}
-            std::cmp::Ordering::Greater => {
-                let lacking = rows - stored;
-                state.gap(self.job.window, format!("the service counted {rows} rows at {at}, {lacking} more than are stored"));
+            Ordering::Equal => {}
+            Ordering::Greater => {
+                let reason = format!("the service counted {rows} rows at {at}, {} more than are stored", rows - stored);
+                let window = match fetched_again {
+                    [only] => only.window,
+                    _ => self.job.window,
+                };
+                state.gap(window, reason);
             }
-            std::cmp::Ordering::Less => state.notes.push(format!(
-                "the service counted {rows} rows at {at}, fewer than the {stored} stored: rows arrived in between, or aged out at the edge of retention"
+            Ordering::Less => state.notes.push(format!(
+                "the service counted {rows} rows at {at}, {} fewer than are stored: {}",
+                stored - rows,
+                why_fewer(self.job.window, counted.at)
             )),
         }
     }
 }
 
-fn stored_rows(state: &State) -> u64 {
-    state.stored.iter().map(|stored| stored.file.rows).sum()
-}
-
-/// Several files hold one window where its rows were parted by hash.
-fn rows_in(state: &State, of: &Stored) -> u64 {
-    let same = |stored: &&Stored| stored.window == of.window && stored.share == of.share;
-    state.stored.iter().filter(same).map(|stored| stored.file.rows).sum()
+fn why_fewer(window: Window, at: Timestamp) -> &'static str {
+    if at.duration_since(window.from) >= RETENTION {
+        "the window reaches to the edge of what the service keeps, where rows age out"
+    } else {
+        "rows that had come are not there any more"
+    }
 }

@@ -3,6 +3,7 @@
 use super::pack::Rule;
 use crate::{
     error::{Error, Kind},
+    journal,
     time::{Window, rfc3339},
 };
 use jiff::Timestamp;
@@ -190,6 +191,13 @@ impl From<&Error> for Failure {
     }
 }
 
+impl From<&journal::FileStored> for StoredFile {
+    fn from(file: &journal::FileStored) -> Self {
+        let journal::FileStored { path, format, rows, bytes, sha256, .. } = file.clone();
+        Self { path, format, rows, bytes, sha256 }
+    }
+}
+
 fn message_with_causes(error: &Error) -> String {
     let mut message = error.message().to_owned();
     let mut cause = std::error::Error::source(error);
@@ -208,6 +216,11 @@ fn message_with_causes(error: &Error) -> String {
 impl Job {
     /// The report of a job that failed before anything was asked.
     pub fn failed(kind: JobKind, name: &str, window: Window, error: &Error) -> Self {
+        Self { status: JobStatus::Failed, error: Some(error.into()), ..Self::empty(kind, name, window) }
+    }
+
+    /// The report of a job of which nothing is known yet.
+    pub fn empty(kind: JobKind, name: &str, window: Window) -> Self {
         Self {
             kind,
             name: name.to_owned(),
@@ -217,7 +230,7 @@ impl Job {
             profile: String::new(),
             api: String::new(),
             window,
-            status: JobStatus::Failed,
+            status: JobStatus::Complete,
             rows: 0,
             counted: None,
             counted_at: None,
@@ -227,7 +240,31 @@ impl Job {
             files: Vec::new(),
             gaps: Vec::new(),
             notes: Vec::new(),
-            error: Some(error.into()),
+            error: None,
+        }
+    }
+
+    /// Tells the same to the journal.
+    pub(super) fn ended(&self, job: journal::Job) -> journal::JobEnded {
+        journal::JobEnded {
+            job,
+            status: match self.status {
+                JobStatus::Complete => journal::Outcome::Complete,
+                JobStatus::Partial => journal::Outcome::Partial,
+                JobStatus::Failed => journal::Outcome::Failed,
+            },
+            rows: self.rows,
+            counted: self.counted,
+            counted_at: self.counted_at,
+            calls: self.calls.into(),
+            retries: self.retries.into(),
+            throttled_seconds: self.throttled_seconds,
+            error: self.error.as_ref().map(|error| journal::Failure {
+                code: error.code.clone(),
+                message: error.message.clone(),
+                hint: Some(error.hint.clone()).filter(|hint| !hint.is_empty()),
+                exit: error.exit,
+            }),
         }
     }
 

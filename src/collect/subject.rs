@@ -1,29 +1,26 @@
 //! A query as a job asks it: bounded to a window, cut by hash, counted by time. The text is only added to, never rewritten.
 
 use crate::{
-    api::hunting::{Answer, Rows},
-    error::Result,
     kql::{
         self,
         ast::{self, Query},
         bound::{self, Part},
-        reading::{self, Reading},
+        reading::{self, How, Reading},
         tables,
     },
     time::Window,
 };
-use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
+use jiff::Timestamp;
 
-use super::{Filled, slices::Bin};
+use super::Filled;
 
 /// A query, read as far as it can be. One that our parser refuses is sent as it stands: the service has the last word.
 #[derive(Clone, Debug)]
 pub struct Subject {
-    text: String,
-    read: Option<(Query, Reading)>,
+    pub(super) text: String,
+    pub(super) read: Option<(Query, Reading)>,
     /// The same over shares of a list that is too long for one request; empty where it is not.
-    shares: Vec<Self>,
+    pub(super) shares: Vec<Self>,
 }
 
 impl Subject {
@@ -73,9 +70,28 @@ impl Subject {
         }
     }
 
+    /// Says whether the query's result is the union of its results over slices of time, or why it is not.
+    ///
+    /// # Errors
+    /// The reason, in words.
+    pub fn in_slices(&self) -> Result<(), String> {
+        match &self.read {
+            Some((_, reading)) if reading.row_wise => Ok(()),
+            Some((_, Reading { reason: Some(reason), .. })) => Err(reason.with_line(&self.text)),
+            _ => Err("the query could not be read here".into()),
+        }
+    }
+
     /// Says whether its window can be cut in time.
     pub fn has_time(&self) -> bool {
         self.reading().is_some_and(|reading| reading.row_wise && reading.tables.iter().any(|table| table.time_column.is_some()))
+    }
+
+    /// Says whether a window bounds anything that is read.
+    pub(super) fn is_bounded(&self) -> bool {
+        let reached = |how| matches!(how, How::Name | How::Call | How::Wildcard);
+        let bounded = |table: &reading::TableRead| reached(table.how) && (table.time_column.is_some() || table.how == How::Wildcard);
+        self.reading().is_some_and(|reading| reading.tables.iter().any(bounded))
     }
 
     /// Says whether Graph's time span is of use: not where no table that is read has a time column.
@@ -89,6 +105,17 @@ impl Subject {
             .is_some_and(|reading| reading.tables.iter().all(|table| tables::find(&table.name).is_some_and(tables::TableInfo::in_mde)))
     }
 
+    /// Says whether it reads a table of Defender's own that has times: those are kept for 30 days (apis.md 4.6).
+    pub fn is_of_defender(&self) -> bool {
+        let timed = |table: &reading::TableRead| matches!(table.origin, tables::Origin::Hunting(info) if info.time_column.is_some());
+        self.reading().is_some_and(|reading| reading.tables.iter().any(timed))
+    }
+
+    /// Says whether it reads a table that only a Sentinel workspace has.
+    pub fn is_of_sentinel(&self) -> bool {
+        self.reading().is_some_and(|reading| reading.tables.iter().any(|table| matches!(table.origin, tables::Origin::Sentinel)))
+    }
+
     /// Returns the text that asks for `window`, or for one of several parts of its rows by their hash: (index, of how many).
     pub fn piece(&self, window: Window, part: Option<(u32, u32)>) -> String {
         let Some((query, reading)) = &self.read else { return self.text.clone() };
@@ -99,20 +126,13 @@ impl Subject {
         bounded.unwrap_or_else(|_| self.text.clone())
     }
 
-    /// Returns the text that counts the rows of `window` by bins of `width`; none where it has no time to count by.
-    pub fn histogram(&self, window: Window, width: SignedDuration) -> Option<String> {
-        let column = self.reading()?.tables.iter().find_map(|table| table.time_column)?;
-        let ticks = width.as_nanos() / 100;
-        self.counting(&format!("summarize IrRows = count() by IrBin = bin({column}, {ticks}tick)"), window)
-    }
-
     /// Returns the text that counts the rows of `window`; none where the query could not be read.
     pub fn count(&self, window: Window) -> Option<String> {
         self.counting("summarize IrRows = count()", window)
     }
 
     /// Adds an operator to the query's last expression, before a `render` that ends it, and bounds the whole.
-    fn counting(&self, operator: &str, window: Window) -> Option<String> {
+    pub(super) fn counting(&self, operator: &str, window: Window) -> Option<String> {
         let (query, _) = self.read.as_ref()?;
         let (head, tail) = self.text.split_at_checked(end_of_result(query)?)?;
         // On a line of its own, or it would be part of a comment.
@@ -123,7 +143,7 @@ impl Subject {
     }
 }
 
-fn read(text: &str) -> Option<(Query, Reading)> {
+pub(super) fn read(text: &str) -> Option<(Query, Reading)> {
     let query = kql::parse(text).ok()?;
     let reading = reading::read(&query);
     Some((query, reading))
@@ -141,13 +161,6 @@ impl Subject {
         };
         Some(cut.map_or_else(|| mark.clone(), |cut| format!("{cut}, {mark}")))
     }
-
-    /// Returns the share that a file is of, by its mark.
-    pub(super) fn share_marked(&self, cut: Option<&str>) -> u32 {
-        let number =
-            cut.and_then(|cut| cut.rsplit_once(SHARE)?.1.strip_suffix(&format!(" of {}", self.shares()))?.trim().parse::<u32>().ok());
-        number.map_or(0, |number| number.saturating_sub(1))
-    }
 }
 
 /// Where the last tabular expression ends, less a `render` at its end.
@@ -163,36 +176,4 @@ fn end_of_result(query: &Query) -> Option<usize> {
         return before.or_else(|| source.as_ref().map(|source| source.span.end));
     }
     Some(last.span.end)
-}
-
-/// Takes the answer of [`Subject::histogram`] or [`Subject::count`].
-#[derive(Debug, Default)]
-pub(super) struct Bins(pub(super) Vec<Bin>);
-
-#[derive(Deserialize)]
-struct Counted {
-    #[serde(rename = "IrBin")]
-    bin: Option<Timestamp>,
-    #[serde(rename = "IrRows")]
-    rows: u64,
-}
-
-impl Rows for Bins {
-    fn begin(&mut self) -> Result<()> {
-        self.0.clear();
-        Ok(())
-    }
-
-    fn row(&mut self, raw: &[u8]) -> Result<()> {
-        // A bin without a time holds rows whose time is null: no window asks for them, so none is cut for them.
-        let counted: Counted = serde_json::from_slice(raw).map_err(|error| {
-            crate::error::Error::new(crate::error::Kind::Query, "the service counted in a form that is not understood").caused_by(error)
-        })?;
-        self.0.push(Bin { start: counted.bin.unwrap_or(Timestamp::MIN), rows: counted.rows });
-        Ok(())
-    }
-
-    fn end(&mut self, _answer: &Answer) -> Result<()> {
-        Ok(())
-    }
 }

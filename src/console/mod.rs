@@ -2,17 +2,22 @@
 //! summary and nothing else; everything for people goes to standard error.
 
 mod failure;
+mod hashing;
 mod log;
 mod outcome;
 mod progress;
 mod prompt;
 mod text;
+mod width;
+mod wrap;
 
 pub use failure::report;
+pub use hashing::Hashing;
 pub use log::{LogOptions, start as start_log};
 pub use outcome::closing_words;
 pub use progress::Progress;
 pub use text::visible;
+pub use width::width;
 
 use std::io::{IsTerminal, Write};
 
@@ -72,8 +77,16 @@ fn line(words: &str) {
 /// # Errors
 /// [`crate::error::Kind::Disk`] where it cannot be written otherwise.
 pub fn print_data(text: &str) -> crate::error::Result<()> {
+    print_bytes(text.as_bytes())
+}
+
+/// Writes bytes to standard output as they are.
+///
+/// # Errors
+/// As for [`print_data`].
+pub fn print_bytes(bytes: &[u8]) -> crate::error::Result<()> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(crate::error::Error::new(crate::error::Kind::Disk, "writing to standard output failed").caused_by(error))
         }
@@ -82,6 +95,7 @@ pub fn print_data(text: &str) -> crate::error::Result<()> {
 }
 
 pub(crate) use outcome::{grouped, size};
+pub(crate) use wrap::{clipped, wrapped};
 
 /// Returns an empty table with that head, as wide as its content and the terminal allow.
 pub(crate) fn table(head: &[&str]) -> comfy_table::Table {

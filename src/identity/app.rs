@@ -4,14 +4,14 @@
 use super::{
     aadsts::{Refusal, Retry},
     assertion::{self, Purpose},
-    entra::{Answer, Ask, Entra, Tries, unreachable},
+    entra::{Answer, Ask, Entra, Tries, is_hopeless, unreachable},
     signer::Signer,
     tenant::Authority,
     token::{Slot, Token},
 };
 use crate::{
-    error::{Error, Result},
-    secret::Secret,
+    error::{Error, Kind, Result},
+    secret::{Secret, SecretBytes},
     transport::Authorize,
     vault::{Session, Signature},
 };
@@ -132,7 +132,7 @@ impl App {
     async fn ask(&self, scope: &str) -> Result<Token> {
         if let Proof::Machine(session) = &self.options.proof {
             let bearer = session.bearer(scope).await?;
-            return Ok(Token::until(bearer.token, bearer.expires));
+            return in_time(Token::until(bearer.token, bearer.expires));
         }
         let resource = scope.trim_end_matches("/.default");
         let doing = || format!("getting a token for {resource} as application {} in tenant {}", self.app_id(), self.tenant());
@@ -147,6 +147,7 @@ impl App {
         loop {
             let ask = Ask { form: Some(self.form(scope, url.as_str()).await?), url: url.clone() };
             let (error, after) = match self.options.entra.exchange(&ask, &mut tries).await {
+                Err(words) if is_hopeless(&words) => return Err(unreachable(&url, &words)),
                 Err(words) => (unreachable(&url, &words), None),
                 Ok(answer) => match judge(&answer) {
                     Verdict::Token(token) => return Ok(token),
@@ -216,6 +217,17 @@ impl App {
     }
 }
 
+/// A machine's token comes from a cache that is not ours, dated by the machine's clock.
+fn in_time(token: Token) -> Result<Token> {
+    if token.expires() > jiff::Timestamp::now() {
+        return Ok(token);
+    }
+    let message = format!("the machine's identity handed out a token that ended at {}", crate::time::rfc3339(token.expires()));
+    Err(Error::new(Kind::Credential, message)
+        .with_code("TokenExpired")
+        .hint("check this machine's clock, and restart its identity service"))
+}
+
 enum Next {
     AtOnce,
     Later,
@@ -232,9 +244,18 @@ fn judge(answer: &Answer) -> Verdict {
     if answer.status == 200 {
         return Token::parse(&answer.body).map_or_else(|| Verdict::Odd(answer.odd()), Verdict::Token);
     }
-    match serde_json::from_slice::<Refusal>(answer.body.expose()) {
-        Ok(refusal) if !refusal.error.is_empty() => Verdict::Refused(refusal),
-        _ => Verdict::Odd(answer.odd()),
+    answer.refusal().map_or_else(|| Verdict::Odd(answer.odd()), Verdict::Refused)
+}
+
+/// Reads the answer of a token service as [`App`] does.
+///
+/// # Errors
+/// [`Kind::Credential`] as the service refused, or where the answer is none.
+pub fn read_answer(status: u16, body: SecretBytes) -> Result<Token> {
+    match judge(&Answer { status, headers: reqwest::header::HeaderMap::new(), body }) {
+        Verdict::Token(token) => Ok(token),
+        Verdict::Refused(refusal) => Err(refusal.into_error(status)),
+        Verdict::Odd(error) => Err(error),
     }
 }
 

@@ -2,7 +2,10 @@
 //!
 //! Every exchange is shown to the witness, never its bodies, in which the secrets are.
 
-use super::clock::{Clock, parse_date};
+use super::{
+    aadsts::Refusal,
+    clock::{Clock, parse_date},
+};
 use crate::{
     error::{Error, Kind, Result},
     secret::{SafeUrl, SecretBytes},
@@ -201,6 +204,11 @@ impl Answer {
         Some(at.duration_since(now).max(SignedDuration::ZERO).unsigned_abs())
     }
 
+    /// Reads it as a refusal.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        Refusal::read(self.body.expose(), self.request_id())
+    }
+
     /// Describes an answer that is not the JSON of a token service.
     pub(super) fn odd(&self) -> Error {
         let kind = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("no content type");
@@ -232,11 +240,16 @@ fn words(error: &reqwest::Error) -> String {
     format!("{what}: {innermost}")
 }
 
+/// A certificate that is not trusted now will not be a second later.
+pub(super) fn is_hopeless(words: &str) -> bool {
+    words.contains("certificate") || words.contains("UnknownIssuer")
+}
+
 /// Turns what the network said into an error.
 pub(super) fn unreachable(url: &Url, words: &str) -> Error {
     let host = url.host_str().unwrap_or_default();
     let error = Error::new(Kind::Credential, format!("{host} does not answer: {words}")).with_code("EntraUnreachable");
-    if words.contains("certificate") || words.contains("UnknownIssuer") {
+    if is_hopeless(words) {
         return error.hint("behind a TLS-inspecting proxy give its root certificate with --ca-file");
     }
     error.hint("check the network, HTTPS_PROXY and the cloud's authority")

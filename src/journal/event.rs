@@ -46,6 +46,8 @@ pub enum Event {
     Repaired(Repaired),
     /// A step of setting an application up, or of taking it away.
     Setup(SetupStep),
+    /// The case was ended: the last event of its journal, and of the run that wrote it.
+    Sealed(CaseSealed),
     /// An event of a later version.
     #[serde(other)]
     Unknown,
@@ -329,6 +331,29 @@ impl SetupStep {
         let open = ["ConnectionLost", "Timeout", "BrokenBody", "InternalServerError", "UnknownError", "BadGateway", "GatewayTimeout"];
         self.error.as_deref().is_some_and(|error| !open.iter().any(|code| error.starts_with(code)))
     }
+}
+
+/// The case was ended. What `SHA256SUMS` holds from then on follows from the journal and `case.json`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CaseSealed {
+    /// Files of rows that stand.
+    pub files: u64,
+    /// Bytes of these files.
+    pub bytes: u64,
+    /// Who signed `SHA256SUMS`; none where nobody did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<Signatory>,
+}
+
+/// Whose signature a sealed case has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Signatory {
+    /// Subject of the certificate.
+    pub subject: String,
+    /// SHA-256 of the certificate's DER.
+    pub certificate_sha256: String,
 }
 
 impl Gap {

@@ -61,6 +61,11 @@ impl Jobs {
         same().find(|known| known.job.name == wanted.name).or_else(|| same().next())
     }
 
+    /// Returns the doing of that id.
+    pub fn of(&self, id: &str) -> Option<&Known> {
+        self.0.iter().rfind(|known| known.job.id == id)
+    }
+
     /// Goes through all, oldest first.
     pub fn iter(&self) -> std::slice::Iter<'_, Known> {
         self.0.iter()

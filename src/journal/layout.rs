@@ -10,6 +10,10 @@ pub(crate) const JOURNAL: &str = "journal.jsonl";
 pub(crate) const HEAD: &str = "journal.head";
 /// Everything collected.
 pub(crate) const DATA: &str = "data";
+/// The hashes of a sealed case, as `sha256sum -c` reads them.
+pub(crate) const SUMS: &str = "SHA256SUMS";
+/// Their detached signature.
+pub(crate) const SUMS_SIGNATURE: &str = "SHA256SUMS.p7s";
 /// Held locked by the run that writes. Empty: where locks are mandatory (Windows), a locked file cannot be read.
 pub(crate) const LOCK: &str = ".lock";
 /// Who holds the lock, for the one who finds it held.
@@ -22,6 +26,11 @@ pub(crate) const TEMP_SUFFIX: &str = ".part";
 /// Tells whether a file of this name is one that was being written.
 pub(crate) fn is_temp(name: &str) -> bool {
     name.len() > TEMP_PREFIX.len() + TEMP_SUFFIX.len() && name.starts_with(TEMP_PREFIX) && name.ends_with(TEMP_SUFFIX)
+}
+
+/// Returns the temporary name of a file of the case that is not data. It is no random one: a killed sealing is gone on with.
+pub(crate) fn temp_of(name: &str) -> String {
+    format!("{TEMP_PREFIX}{name}{TEMP_SUFFIX}")
 }
 
 /// Resolves a path that a journal names; none where it would lead out of the case's data.

@@ -1,7 +1,7 @@
 //! A journal folded into what it says of files: which stand, which gave way to others.
 
 use super::{
-    event::{Event, FileStored, Line, Withdrawn},
+    event::{CaseSealed, Event, FileStored, Line, Withdrawn},
     jobs::Jobs,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -25,6 +25,10 @@ pub(crate) struct Ledger {
     pub(crate) case_hashes: BTreeSet<String>,
     /// What was asked for, and what came of it.
     pub(crate) jobs: Jobs,
+    /// Set once the case was sealed.
+    pub(crate) sealed: Option<CaseSealed>,
+    /// Events behind the seal, which no run writes.
+    pub(crate) behind_seal: u64,
     /// The lanes of the calls of the last hour before the last of them, and when each ended.
     pub(crate) calls: VecDeque<(String, Timestamp)>,
 }
@@ -32,10 +36,12 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// Adds a line.
     pub(crate) fn take(&mut self, line: &Line) {
+        self.behind_seal += u64::from(self.sealed.is_some());
         match &line.event {
             Event::RunStarted(run) => self.case_hashes.extend(run.case_sha256.clone()),
             Event::File(file) => self.add(file),
             Event::Withdrawn(Withdrawn { path, .. }) => drop(self.files.remove(path)),
+            Event::Sealed(sealed) => self.sealed = Some(sealed.clone()),
             Event::Request(request) if !request.lane.is_empty() => self.count(&request.lane, line.time),
             _ => {}
         }

@@ -15,22 +15,26 @@ mod jobs;
 pub(crate) mod layout;
 mod ledger;
 mod status;
+mod sums;
 mod verify;
 mod writer;
 
 pub use event::{
-    Column, Event, FileStored, Gap, Held, Line, Repaired, Request, RunEnded, RunOutcome, RunStarted, SetupStep, Skipped, Waited, Withdrawn,
+    CaseSealed, Column, Event, FileStored, Gap, Held, Line, Repaired, Request, RunEnded, RunOutcome, RunStarted, SetupStep, Signatory, Skipped,
+    Waited, Withdrawn,
 };
 pub use job::{Failure, Job, JobEnded, JobStarted, Outcome, Work};
 pub use jobs::{Jobs, Known};
-pub use status::{GapStatus, JobStatus, RunStatus, Status, status};
+pub use status::{GapStatus, JobStatus, RunStatus, Status, events, status};
 pub use verify::{Problem, Report, Trouble, verify};
 pub use writer::Journal;
 
 pub(crate) use chain::{Walk, walk};
 pub(crate) use head::Head;
 pub(crate) use ledger::Ledger;
+pub(crate) use sums::{Outer, sums};
 pub(crate) use verify::{Found, is_pending};
+pub(crate) use writer::Closing;
 
 /// Returns what `journal.head` holds beside an empty journal.
 pub(crate) fn empty_head() -> String {

@@ -1,7 +1,7 @@
 //! What a case holds, told from its journal alone.
 
 use super::{
-    event::{Event, Gap, Line, RunOutcome, RunStarted},
+    event::{CaseSealed, Event, Gap, Line, RunOutcome, RunStarted},
     jobs::{Jobs, Known},
     ledger::Ledger,
 };
@@ -34,6 +34,9 @@ pub struct Status {
     pub waited_seconds: f64,
     /// What was not collected, by permission or licence: `api/name (tenant): reason`.
     pub skipped: Vec<String>,
+    /// How the case was ended; none where it may still grow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<CaseSealed>,
 }
 
 /// A run.
@@ -90,15 +93,23 @@ pub struct GapStatus {
 /// # Errors
 /// [`crate::error::Kind::Disk`] where it cannot be read. A broken chain is no error here: that is for [`super::verify()`] to say.
 pub fn status(dir: &Path) -> Result<Status> {
-    let head_path = dir.join(layout::HEAD);
-    let head = Head::read(&head_path).map_err(|error| disk::failed("reading", &head_path, error))?.unwrap_or_else(Head::start);
     let (mut ledger, mut status) = (Ledger::default(), Status::empty());
-    chain::walk(&dir.join(layout::JOURNAL), &head, &mut |line| {
+    events(dir, &mut |line| {
         ledger.take(&line);
         status.take(&line);
     })?;
     status.sum_up(&ledger);
     Ok(status)
+}
+
+/// Shows every event of the journal of the case in `dir` to `visit`, in order.
+///
+/// # Errors
+/// As for [`status`].
+pub fn events(dir: &Path, visit: &mut dyn FnMut(Line)) -> Result<()> {
+    let head_path = dir.join(layout::HEAD);
+    let head = Head::read(&head_path).map_err(|error| disk::failed("reading", &head_path, error))?.unwrap_or_else(Head::start);
+    chain::walk(&dir.join(layout::JOURNAL), &head, visit).map(drop)
 }
 
 impl Status {
@@ -113,6 +124,7 @@ impl Status {
             failed_requests: 0,
             waited_seconds: 0.0,
             skipped: Vec::new(),
+            sealed: None,
         }
     }
 
@@ -131,6 +143,7 @@ impl Status {
             }
             Event::Wait(wait) => self.waited_seconds += wait.seconds,
             Event::Skipped(it) => self.skipped.push(format!("{}/{} ({}): {}", it.api, it.name, it.tenant, it.reason)),
+            Event::Sealed(sealed) => self.sealed = Some(sealed.clone()),
             _ => {}
         }
     }
@@ -148,8 +161,10 @@ impl Status {
 impl RunStatus {
     fn take(&mut self, line: &Line) {
         self.last_event = self.last_event.max(line.time);
-        if let Event::RunEnded(ended) = &line.event {
-            (self.status, self.exit) = (Some(ended.status), Some(ended.exit));
+        match &line.event {
+            Event::RunEnded(ended) => (self.status, self.exit) = (Some(ended.status), Some(ended.exit)),
+            Event::Sealed(_) => (self.status, self.exit) = (Some(RunOutcome::Complete), Some(0)),
+            _ => {}
         }
     }
 }

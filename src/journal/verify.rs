@@ -6,17 +6,18 @@
 use super::{
     chain::{self, Flaw, Walk},
     disk,
-    event::FileStored,
+    event::{FileStored, Signatory},
     hash,
     head::Head,
     layout,
     ledger::Ledger,
+    sums::{Outer, sums},
 };
 use crate::error::Result;
 use serde::Serialize;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs, io,
+    fmt, fs, io,
     path::Path,
     sync::{
         Mutex, PoisonError,
@@ -39,6 +40,18 @@ pub enum Trouble {
     Reordered,
     /// It cannot be read.
     Unreadable,
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "missing",
+            Self::Changed => "changed",
+            Self::Extra => "extra",
+            Self::Reordered => "reordered",
+            Self::Unreadable => "unreadable",
+        })
+    }
 }
 
 /// One difference between a case and its journal.
@@ -67,6 +80,23 @@ pub struct Report {
     pub bytes: u64,
     /// Events of the journal.
     pub events: u64,
+    /// Whether the case was ended.
+    pub sealed: bool,
+    /// Who signed `SHA256SUMS`, by the journal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<Signatory>,
+}
+
+impl Report {
+    fn empty() -> Self {
+        Self { ok: false, problems: vec![], notes: vec![], files: 0, bytes: 0, events: 0, sealed: false, signed_by: None }
+    }
+
+    /// Adds what was found elsewhere, such as a signature that is none.
+    pub fn add(&mut self, trouble: Trouble, path: &str, detail: impl Into<String>) {
+        self.problems.push(Problem { trouble, path: inert(path), detail: detail.into() });
+        self.ok = false;
+    }
 }
 
 /// Recomputes the chain and every hash of the case in `dir`, on all cores. `progress` is told the bytes as they are hashed.
@@ -74,11 +104,13 @@ pub struct Report {
 /// # Errors
 /// [`crate::error::Kind::Disk`] where the case cannot be read at all; what is wrong inside it stands in the report.
 pub fn verify(dir: &Path, progress: &(dyn Fn(u64) + Sync)) -> Result<Report> {
-    let mut check = Check { dir, report: Report { ok: false, problems: vec![], notes: vec![], files: 0, bytes: 0, events: 0 } };
+    let mut check = Check { dir, report: Report::empty() };
     let ledger = check.journal()?;
     check.case_file(&ledger);
     check.files(&ledger, progress);
     check.extras(&ledger)?;
+    check.seal(&ledger)?;
+    check.beside(&ledger)?;
     check.report.ok = check.report.problems.is_empty();
     Ok(check.report)
 }
@@ -90,7 +122,7 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn problem(&mut self, trouble: Trouble, path: &str, detail: impl Into<String>) {
-        self.report.problems.push(Problem { trouble, path: inert(path), detail: detail.into() });
+        self.report.add(trouble, path, detail);
     }
 
     /// Reads the head, the journal, and the head again: a run that still writes moves it meanwhile.
@@ -191,6 +223,63 @@ impl Check<'_> {
         Ok(())
     }
 
+    /// Holds the files of a seal against what follows from the journal. Whether the signature is one is for others to say.
+    fn seal(&mut self, ledger: &Ledger) -> Result<()> {
+        let Some(sealed) = &ledger.sealed else { return Ok(()) };
+        (self.report.sealed, self.report.signed_by) = (true, sealed.signed_by.clone());
+        if ledger.behind_seal > 0 {
+            self.problem(Trouble::Extra, layout::JOURNAL, format!("{} events stand behind the seal", ledger.behind_seal));
+        }
+        let hash = |name: &str| {
+            let path = self.dir.join(name);
+            match hash::of_file(&path, &|_| ()) {
+                Ok((_, sha256)) => Ok(sha256),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+                Err(error) => Err(disk::failed("reading", &path, error)),
+            }
+        };
+        let outer = Outer { case: hash(layout::CASE)?, journal: hash(layout::JOURNAL)?, head: hash(layout::HEAD)? };
+        let due = sums(ledger, &outer);
+        self.seal_file(layout::SUMS, |found| found == due.as_bytes());
+        if sealed.signed_by.is_some() {
+            self.seal_file(layout::SUMS_SIGNATURE, |_| true);
+        }
+        Ok(())
+    }
+
+    fn seal_file(&mut self, name: &str, is_due: impl Fn(&[u8]) -> bool) {
+        match fs::read(self.dir.join(name)) {
+            Ok(found) if is_due(&found) => {}
+            Ok(_) => self.problem(Trouble::Changed, name, "it does not hold the hashes that the journal has"),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let pending = fs::read(self.dir.join(layout::temp_of(name))).is_ok_and(|found| is_due(&found));
+                if pending {
+                    self.note(&format!("{name}: whole, but still without its final name"));
+                } else {
+                    self.problem(Trouble::Missing, name, "it is missing, and the journal says that the case was sealed");
+                }
+            }
+            Err(error) => self.problem(trouble(&error), name, error.to_string()),
+        }
+    }
+
+    /// Looks at what lies beside the data. What does not belong to an open case is left to whoever put it there.
+    fn beside(&mut self, ledger: &Ledger) -> Result<()> {
+        let failed = |error| disk::failed("listing", self.dir, error);
+        let entries: io::Result<Vec<_>> = fs::read_dir(self.dir).map_err(failed)?.collect();
+        let mut names: Vec<String> =
+            entries.map_err(failed)?.iter().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        for name in names.iter().filter(|name| !belongs(name, ledger)) {
+            if ledger.sealed.is_some() {
+                self.problem(Trouble::Extra, name, "it was not there when the case was sealed");
+            } else {
+                self.note(&format!("{name}: no part of the case"));
+            }
+        }
+        Ok(())
+    }
+
     fn extra(&mut self, path: &str) {
         let name = path.rsplit('/').next().unwrap_or(path);
         if layout::is_temp(name) {
@@ -209,6 +298,16 @@ impl Check<'_> {
         let walked = chain::walk(&self.dir.join(layout::JOURNAL), &Head::start(), &mut |line| ledger.take(&line));
         if walked.is_ok() { ledger.files } else { BTreeMap::new() }
     }
+}
+
+/// Tells whether a name in the case's folder is one of the case.
+fn belongs(name: &str, ledger: &Ledger) -> bool {
+    let seal = match &ledger.sealed {
+        Some(sealed) => name == layout::SUMS || (name == layout::SUMS_SIGNATURE && sealed.signed_by.is_some()),
+        None => false,
+    };
+    let own = [layout::CASE, layout::JOURNAL, layout::HEAD, layout::DATA, layout::LOCK, layout::HOLDER];
+    seal || own.contains(&name) || layout::is_temp(name)
 }
 
 impl From<Flaw> for Trouble {

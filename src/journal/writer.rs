@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use std::{
     fmt,
     fs::{File, OpenOptions},
-    io::{self, Write},
+    io::{self, Read, Write},
     mem,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -41,11 +41,20 @@ struct State {
     /// Length of the whole lines. A longer file ends in a torn line, which goes with the first write.
     length: u64,
     torn: bool,
-    broken: bool,
+    stopped: Option<Stop>,
     case_sha256: String,
     run: Option<(Timestamp, RunStarted)>,
     begun: bool,
     kept: Vec<(Timestamp, Event)>,
+}
+
+/// Why nothing is written any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// Nobody knows what of the last event is on the disk.
+    Broken,
+    /// The last event there will be was written.
+    Closed,
 }
 
 impl Journal {
@@ -66,7 +75,7 @@ impl Journal {
             head,
             length: walk.whole,
             torn: walk.torn > 0,
-            broken: false,
+            stopped: None,
             case_sha256,
             run: None,
             begun: false,
@@ -98,14 +107,41 @@ impl Journal {
         self.state().append(Timestamp::now(), event)
     }
 
+    /// Works out the last event of the journal, and what the journal and its head will be with it, before it is written.
+    ///
+    /// # Errors
+    /// [`Kind::Disk`] where the journal cannot be read; [`Kind::Failed`] before [`Self::begin`].
+    pub(crate) fn closing(&self, event: &Event) -> Result<Closing> {
+        self.state().closing(Timestamp::now(), event)
+    }
+
+    /// Writes the last event. Nothing is taken after it.
+    ///
+    /// # Errors
+    /// [`Kind::Disk`]; nothing of the event is then left. [`Kind::Failed`] where anything was written since it was worked out.
+    pub(crate) fn close(&self, closing: &Closing) -> Result<()> {
+        self.state().close(closing)
+    }
+
     /// Tells whether a failure left the journal such that nobody knows what of the last event is on the disk.
     pub(crate) fn is_broken(&self) -> bool {
-        self.state().broken
+        self.state().stopped == Some(Stop::Broken)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The last event of a journal, not yet written, and the hashes of the files that it ends.
+#[derive(Debug)]
+pub(crate) struct Closing {
+    line: Vec<u8>,
+    mark: Mark,
+    /// SHA-256 of the whole journal.
+    pub(crate) journal_sha256: String,
+    /// SHA-256 of the head.
+    pub(crate) head_sha256: String,
 }
 
 impl Drop for Journal {
@@ -147,18 +183,55 @@ impl State {
     }
 
     fn write(&mut self, time: Timestamp, event: &Event) -> Result<()> {
-        if self.broken {
-            return Err(Error::new(Kind::Disk, format!("the journal `{}` could not be written to earlier", self.path.display())));
+        match self.stopped {
+            Some(Stop::Broken) => {
+                return Err(Error::new(Kind::Disk, format!("the journal `{}` could not be written to earlier", self.path.display())));
+            }
+            Some(Stop::Closed) => return Err(Error::new(Kind::Disk, "the case was sealed: its journal takes no more events")),
+            None => {}
         }
+        let (line, mark) = self.line(time, event)?;
+        self.put_or_undo(&line, mark, event.is_durable())
+    }
+
+    /// Builds the line of an event that comes next, with its line break.
+    fn line(&self, time: Timestamp, event: &Event) -> Result<(Vec<u8>, Mark)> {
         let latest = &self.head.latest;
         let mut line = event::line(latest.seq + 1, time, event, &latest.sha256)
             .map_err(|error| Error::new(Kind::Failed, format!("an event could not be put into words: {error}")).caused_by(error))?;
         let mark = Mark { seq: latest.seq + 1, sha256: hash::of_bytes(&line) };
         line.push(b'\n');
-        self.put(&line, mark, event.is_durable()).map_err(|error| {
+        Ok((line, mark))
+    }
+
+    fn put_or_undo(&mut self, line: &[u8], mark: Mark, durable: bool) -> Result<()> {
+        self.put(line, mark, durable).map_err(|error| {
             self.roll_back();
             disk::failed("writing", &self.path, error)
         })
+    }
+
+    fn closing(&self, time: Timestamp, event: &Event) -> Result<Closing> {
+        if !self.begun {
+            return Err(Error::new(Kind::Failed, "the journal was about to be closed by a run that had not begun"));
+        }
+        let (line, mark) = self.line(time, event)?;
+        let read = File::open(&self.path).map(|file| file.take(self.length).chain(line.as_slice()));
+        let hashed = read.and_then(|whole| hash::of_reader(whole, &|_| ()));
+        let (_, journal_sha256) = hashed.map_err(|error| disk::failed("reading", &self.path, error))?;
+        let head = Head { durable: mark.clone(), latest: mark.clone() };
+        Ok(Closing { head_sha256: hash::of_bytes(head.text().as_bytes()), line, mark, journal_sha256 })
+    }
+
+    fn close(&mut self, closing: &Closing) -> Result<()> {
+        if self.stopped.is_some() || closing.mark.seq != self.head.latest.seq + 1 {
+            return Err(
+                Error::new(Kind::Failed, "the journal changed while the case was being sealed; it was not sealed").hint("seal it again")
+            );
+        }
+        self.put_or_undo(&closing.line, closing.mark.clone(), true)?;
+        self.stopped = Some(Stop::Closed);
+        self.head_file.sync_all().map_err(|error| disk::failed("writing", &self.path, error))
     }
 
     fn put(&mut self, line: &[u8], mark: Mark, durable: bool) -> io::Result<()> {
@@ -169,7 +242,7 @@ impl State {
         self.file.write_all(line)?;
         let durable_mark = if durable {
             // After a failed sync nobody knows what is on the disk: nothing more is written.
-            self.file.sync_data().inspect_err(|_| self.broken = true)?;
+            self.file.sync_data().inspect_err(|_| self.stopped = Some(Stop::Broken))?;
             mark.clone()
         } else {
             self.head.durable.clone()
@@ -185,7 +258,9 @@ impl State {
     /// would look like tampering.
     fn roll_back(&mut self) {
         let undone = self.file.set_len(self.length).and_then(|()| self.head.write(&mut self.head_file));
-        self.broken |= undone.is_err();
+        if undone.is_err() {
+            self.stopped = Some(Stop::Broken);
+        }
     }
 }
 

@@ -153,6 +153,8 @@ impl Directory {
         collector.secrets.extend(secret(now - 86_400));
         collector.certificates = certificates.iter().map(KeyPair::public).collect();
         collector.federated = true;
+        let mut reader = app(VAULT_READER, "vault-reader", &home, secret(now + YEAR), Vec::new());
+        reader.federated = true;
         let others = vec![(GRAPH.app_id, vec!["User.Read.All", "Policy.Read.All"])];
         let mut disabled = app(DISABLED, "ir-disabled", &home, secret(now + YEAR), roles::everything());
         disabled.standing = Standing::Disabled;
@@ -160,7 +162,7 @@ impl Directory {
         public.standing = Standing::Public;
         let apps = vec![
             collector,
-            app(VAULT_READER, "vault-reader", &home, secret(now + YEAR), Vec::new()),
+            reader,
             app(NO_ROLES, "ir-no-roles", &home, secret(now + YEAR), Vec::new()),
             app(OTHER_ROLES, "ir-other-roles", &home, secret(now + YEAR), others),
             app(EXPIRED, "ir-expired", &home, secret(now - 86_400), roles::everything()),

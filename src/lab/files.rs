@@ -2,7 +2,7 @@
 
 use super::{
     Options,
-    directory::{COLLECTOR, DOMAIN, HOME, VAULT_AUDIENCE, VAULT_READER, VAULT_SUFFIX},
+    directory::{ADMIN, COLLECTOR, DOMAIN, HOME, VAULT_AUDIENCE, VAULT_READER, VAULT_SUFFIX},
     vault,
     wire::Service,
     world::World,
@@ -56,6 +56,9 @@ fn quotas(world: &World) -> String {
     if own.calls_per_minute != usual.calls_per_minute {
         let _ = writeln!(lines, "calls_per_minute = {}", own.calls_per_minute);
     }
+    if own.pulls.unlimited && own.calls_per_minute == usual.calls_per_minute {
+        let _ = writeln!(lines, "calls_per_minute = 100000");
+    }
     if own.caps.rows != usual.caps.rows {
         let _ = writeln!(lines, "rows_per_call = {}", own.caps.rows);
     }
@@ -86,6 +89,8 @@ pub(super) fn variables(world: &World, config: &str, ca_file: &str) -> Vec<(&'st
         ("LAB_TENANT", HOME.to_owned()),
         ("LAB_APP_ID", COLLECTOR.to_owned()),
         ("LAB_APP_SECRET", world.directory.secret_of(COLLECTOR).to_owned()),
+        ("LAB_ADMIN_ID", ADMIN.to_owned()),
+        ("LAB_ADMIN_SECRET", world.directory.secret_of(ADMIN).to_owned()),
         ("CURL_CA_BUNDLE", ca_file.to_owned()),
         ("REQUESTS_CA_BUNDLE", ca_file.to_owned()),
         ("NODE_EXTRA_CA_CERTS", ca_file.to_owned()),

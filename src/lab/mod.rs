@@ -37,8 +37,8 @@ mod vault;
 mod wire;
 mod world;
 
+pub use options::{Caps, Fault, FaultKind, Options, Orders, Pulls, Retirement, Shape};
 pub use snare::Trap;
-pub use options::{Caps, Fault, FaultKind, Options, Retirement, Shape};
 pub use wire::Service;
 pub use world::{Seen, Traffic};
 
@@ -205,7 +205,7 @@ impl Lab {
         vec![("IDENTITY_ENDPOINT", endpoint), ("IDENTITY_HEADER", self.world.identity_header.clone())]
     }
 
-    /// A token of another issuer that stands for `ir-collector` (workload identity federation), good for `lifetime` seconds.
+    /// A token of another issuer that stands for `ir-collector` or `vault-reader` (workload identity federation), good for `lifetime` seconds.
     pub fn federated_token(&self, lifetime: i64) -> crate::secret::Secret {
         crate::secret::Secret::new(entra::federated::token(&self.world, jiff::Timestamp::now().as_second(), lifetime))
     }

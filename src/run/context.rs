@@ -33,9 +33,11 @@ impl Context {
             ColorChoice::Always => Some(true),
             ColorChoice::Never => Some(false),
         };
-        let no_color = env.text(settings::env::NO_COLOR).is_some_and(|value| !value.is_empty());
+        // A dumb terminal can neither colour nor go back in a line.
+        let dumb = env.text(settings::env::TERM).is_some_and(|value| value == "dumb");
+        let no_color = dumb || env.text(settings::env::NO_COLOR).is_some_and(|value| !value.is_empty());
         let verbosity = verbosity(&global);
-        let console = Console::new(color, no_color, global.no_progress, verbosity);
+        let console = Console::new(color, no_color, dumb || global.no_progress, verbosity);
         Self {
             global,
             env,
@@ -73,6 +75,27 @@ impl Context {
         }
     }
 
+    /// Returns the same surroundings for these tenants.
+    pub(super) fn on_tenants(&self, tenants: Vec<String>) -> Self {
+        let mut global = self.global.clone();
+        if global.tenant.is_empty() {
+            global.tenant = tenants;
+        }
+        let watched = Once::new();
+        self.cancel();
+        watched.call_once(|| {});
+        Self {
+            global,
+            env: self.env.clone(),
+            console: self.console,
+            now: self.now,
+            command_line: self.command_line.clone(),
+            cancel: self.cancel.clone(),
+            abandon: self.abandon.clone(),
+            watched,
+        }
+    }
+
     pub(super) fn start_log(&self) -> Result<()> {
         let options = LogOptions {
             verbosity: verbosity(&self.global),
@@ -88,10 +111,15 @@ impl Context {
         self.command_line.clone()
     }
 
+    /// Returns how many columns a line of standard output may have.
+    pub(super) fn width(&self) -> usize {
+        crate::console::width(self.env.text(settings::env::COLUMNS).and_then(|columns| columns.trim().parse().ok()))
+    }
+
     /// Resolves the settings: which tenants, with what credential, in which cloud; asks for passwords that only a person knows.
     pub(super) fn settings(&self) -> Result<Settings> {
         let mut settings = settings::resolve(&self.global, &self.env, Path::new(""))?;
-        super::passwords::ask(&mut settings, self.console)?;
+        super::passwords::ask(&mut settings, &self.env, self.console)?;
         Ok(settings)
     }
 

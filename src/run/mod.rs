@@ -2,29 +2,42 @@
 
 mod allowed;
 mod app;
+mod asker;
 mod case;
 mod check;
+mod choice;
+mod closing;
+mod collect;
 mod context;
+mod earlier;
 mod explain;
+mod get;
 mod hunt;
 mod init;
 #[cfg(feature = "lab")]
 mod lab;
+mod lanes;
+mod list;
 mod names;
 mod pack;
+mod panic;
 mod parameters;
 mod passwords;
 mod proof;
+mod pull;
 mod queries;
+mod resume;
+mod session;
 mod shell;
 mod signals;
+mod sources;
 mod token;
 mod window;
 mod wire;
 mod witness;
 
 use crate::{
-    cli::{Cli, Command},
+    cli::{Cli, Command, Global},
     error::{Error, Kind, Result},
     settings::Env,
 };
@@ -37,8 +50,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     match Cli::try_parse_from(arguments) {
-        Ok(cli) => start(cli, Env::read(), words),
         Err(error) => refused(&error, &words),
+        Ok(cli) => panic::guarded(|| start(cli, Env::read(), words)),
     }
 }
 
@@ -48,24 +61,33 @@ fn refused(error: &clap::Error, words: &[String]) -> u8 {
     if !error.use_stderr() {
         return 0;
     }
-    let typed = |word: &str| words.iter().any(|typed| typed == word);
-    if typed("hunt") && typed("--json") {
-        let _closed = hunt::not_understood(misread(error));
+    let command = words.iter().find_map(|word| ["hunt", "pull", "collect"].into_iter().find(|command| command == word));
+    if let Some(command) = command.filter(|_| words.iter().any(|word| word == "--json")) {
+        let _closed = closing::not_understood(command, misread(command, error));
     }
     Kind::Usage.exit_code()
 }
 
 /// What clap says, as an error of ours.
-fn misread(error: &clap::Error) -> Error {
+fn misread(command: &str, error: &clap::Error) -> Error {
     let said = error.render().to_string();
     let mut paragraphs = said.split("\n\n").map(str::trim);
     let message = paragraphs.next().unwrap_or_default().trim_start_matches("error: ");
-    let hint = paragraphs.find_map(|paragraph| paragraph.strip_prefix("tip: ")).unwrap_or("`ircollect hunt --help` lists the flags");
-    Error::new(Kind::Usage, message).hint(hint)
+    let tip = paragraphs.find_map(|paragraph| paragraph.strip_prefix("tip: ")).map(str::to_owned);
+    Error::new(Kind::Usage, message).hint(tip.unwrap_or_else(|| format!("`ircollect {command} --help` lists the flags")))
+}
+
+/// Returns the global flags by which console and log go.
+fn global(cli: &Cli) -> Global {
+    #[cfg(feature = "lab")]
+    if let Command::Lab(args) = &cli.command {
+        return lab::peeked(cli.global.clone(), args);
+    }
+    cli.global.clone()
 }
 
 fn start(cli: Cli, env: Env, words: Vec<String>) -> u8 {
-    let context = Context::new(cli.global, env, words);
+    let context = Context::new(global(&cli), env, words);
     let outcome = context.start_log().and_then(|()| runtime()).and_then(|runtime| {
         let code = runtime.block_on(async {
             tokio::select! {
@@ -93,13 +115,16 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
 async fn dispatch(context: &Context, command: Command) -> Result<u8> {
     match command {
         Command::Hunt(args) => hunt::run(context, &args).await,
+        Command::Pull(args) => pull::run(context, &args).await,
+        Command::Collect(args) => Box::pin(collect::run(context, &args)).await,
+        Command::Get(args) => get::run(context, &args).await,
         Command::Token(args) => token::run(context, &args).await,
         Command::Check(args) => check::run(context, &args).await,
         Command::App(args) => Box::pin(app::run(context, &args)).await,
-        Command::Case(args) => case::run(context, args.action),
+        Command::Case(args) => case::run(context, args.action).await,
         Command::Lab(args) => run_lab(context, args).await,
         Command::Init(args) => init::run(context, &args),
-        Command::Completions { shell } => shell::completions(shell),
+        Command::Completions { shell } => shell::completions(context, shell),
         Command::Man { output } => shell::man(context, &output),
     }
 }

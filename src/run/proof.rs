@@ -13,10 +13,7 @@ use crate::{
     vault::{Address, Login, Object, Session, Stored, Vault, VaultOptions},
 };
 use jiff::Timestamp;
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 /// An application's proof, and what a person should know of it.
 #[derive(Clone)]
@@ -75,16 +72,34 @@ fn at_hand(credential: &Credential) -> Result<Ready> {
         Credential::Secret(source) => Ok(Ready::lasting(Proof::Secret(source.read()?))),
         Credential::CertificateFile { path, password, assertion } => {
             let signer = LocalSigner::new(key_pair(path, password.as_ref())?);
-            certificate(Arc::new(signer), *assertion, None, Vec::new())
+            certificate(Arc::new(signer), *assertion, None, Vec::new()).map_err(|error| error.context(path.display()))
         }
         Credential::FederatedTokenFile(path) => {
+            let (_, ends) = federated_token(path)?;
             let path = path.clone();
-            let ends = claims(&read_token(&path)?).ok().and_then(|claims| claims.expires);
-            let read: ReadToken = Arc::new(move || read_token(&path));
+            let read: ReadToken = Arc::new(move || Ok(federated_token(&path)?.0));
             Ok(Ready { ends, ..Ready::lasting(Proof::Federated(read)) })
         }
         other => Err(Error::new(Kind::Usage, format!("the vault's login by environment cannot be a {}", other.words()))
             .hint("set AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH, or choose another `vault_auth`")),
+    }
+}
+
+/// How long ago a federated token has to have ended for its refusal to be certain, whatever the clocks.
+const SURELY: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
+
+/// Reads a federated token, and when it ends, where it says so.
+fn federated_token(path: &Path) -> Result<(Secret, Option<Timestamp>)> {
+    let token = read_token(path)?;
+    let ends = claims(&token).ok().and_then(|claims| claims.expires);
+    match ends.filter(|ends| Timestamp::now().duration_since(*ends) > SURELY) {
+        None => Ok((token, ends)),
+        Some(ended) => {
+            let message = format!("the federated token in {} ended at {}", path.display(), crate::time::rfc3339(ended));
+            Err(Error::new(Kind::Credential, message)
+                .with_code("FederatedTokenExpired")
+                .hint("have the identity provider write a new one: it renews the file as long as it runs"))
+        }
     }
 }
 
@@ -154,7 +169,7 @@ fn key_pair(path: &Path, password: Option<&SecretSource>) -> Result<KeyPair> {
         let error = error.context(format_args!("{}", path.display()));
         let variable = settings::env::AZURE_CLIENT_CERTIFICATE_PASSWORD;
         if needed {
-            error.hint(format!("without a configuration file, that variable is {variable}; at a terminal you are asked"))
+            error.hint(format!("{variable} is looked at too; at a terminal you are asked"))
         } else {
             error
         }
@@ -171,17 +186,15 @@ fn open_vault(wires: &Wires, profile: &Profile, vault: &str) -> Result<(Vault, V
 
 /// The login to the vault is not the application's: the application's secret lies in the vault.
 fn vault_login(wires: &Wires, profile: &Profile) -> Result<(Login, Vec<String>)> {
-    let login = match profile.vault_login()? {
-        VaultLogin::DeveloperTools => Login::DeveloperTools,
-        VaultLogin::ManagedIdentity(id) => Login::ManagedIdentity(id),
-        VaultLogin::WorkloadIdentity { tenant, app_id, token_file } => workload(profile, tenant, app_id, token_file),
-        VaultLogin::Environment { tenant, app_id, credential } => {
-            let Ready { proof, warnings, .. } = at_hand(&credential)?;
-            let options = AppOptions { entra: wires.entra.clone(), authority: authority(profile), tenant, app_id, proof };
-            return Ok((Login::Bearer(Arc::new(App::new(options))), warnings));
-        }
+    let (tenant, app_id, credential) = match profile.vault_login()? {
+        VaultLogin::DeveloperTools => return Ok((Login::DeveloperTools, Vec::new())),
+        VaultLogin::ManagedIdentity(id) => return Ok((Login::ManagedIdentity(id), Vec::new())),
+        VaultLogin::WorkloadIdentity { tenant, app_id, token_file } => (tenant, app_id, Credential::FederatedTokenFile(token_file)),
+        VaultLogin::Environment { tenant, app_id, credential } => (tenant, app_id, credential),
     };
-    Ok((login, Vec::new()))
+    let Ready { proof, warnings, .. } = at_hand(&credential).map_err(|error| error.context("signing in to the vault"))?;
+    let options = AppOptions { entra: wires.entra.clone(), authority: authority(profile), tenant, app_id, proof };
+    Ok((Login::Bearer(Arc::new(App::new(options))), warnings))
 }
 
 /// Returns the login of an administrator, of a kind that need not be the profile's.
@@ -190,8 +203,4 @@ fn vault_login(wires: &Wires, profile: &Profile) -> Result<(Login, Vec<String>)>
 /// [`Kind::Credential`] where a variable that it needs is not set.
 pub(super) fn administrator(wires: &Wires, profile: &Profile) -> Result<Login> {
     vault_login(wires, profile).map(|(login, _)| login)
-}
-
-fn workload(profile: &Profile, tenant: String, app_id: String, token_file: PathBuf) -> Login {
-    Login::WorkloadIdentity { authority: profile.cloud.authority.clone(), tenant, app_id, token_file }
 }

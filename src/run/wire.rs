@@ -13,6 +13,7 @@ use crate::{
     settings::{self, Profile, Quota, Settings},
     transport::{Authorize, HttpOptions, Limits, Pace, Transport, Witness, client},
 };
+use jiff::Timestamp;
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex, PoisonError},
@@ -26,9 +27,9 @@ pub(super) struct Wires {
     /// The token service, and what is known of its clock: one for all tenants.
     pub(super) entra: Entra,
     pub(super) skew: Skew,
-    pace: Arc<Pace>,
+    pub(super) pace: Arc<Pace>,
     cancel: CancellationToken,
-    lanes: Mutex<HashSet<String>>,
+    pub(super) lanes: Mutex<HashSet<String>>,
 }
 
 /// An application in a tenant, ready to ask.
@@ -79,8 +80,9 @@ impl Wires {
         Ok(Self { client, witness, entra, skew, pace, cancel: context.cancel(), lanes: Mutex::default() })
     }
 
-    /// Returns the lane of a tenant's hunting API, with its limits: of the flag and the quota the smaller holds.
-    pub(super) fn lane(&self, tenant: &str, api: Api, quota: &Quota, concurrency: u16) -> String {
+    /// Returns the lane of a tenant's hunting API, with its limits: of the flag and the quota the smaller holds. Of `earlier`, the calls of
+    /// other runs by lane and time, those that the service still counts take their place in it.
+    pub(super) fn lane(&self, tenant: &str, api: Api, quota: &Quota, concurrency: u16, earlier: &[(String, Timestamp)]) -> String {
         let lane = format!("{tenant}/{api}");
         if self.lanes.lock().unwrap_or_else(PoisonError::into_inner).insert(lane.clone()) {
             let limits = Limits {
@@ -89,6 +91,10 @@ impl Wires {
                 in_flight: quota.in_flight.min(concurrency).max(1),
             };
             self.pace.limit(&lane, limits);
+            let now = Timestamp::now();
+            for (_, time) in earlier.iter().filter(|(of, _)| *of == lane) {
+                self.pace.earlier(&lane, now.duration_since(*time).unsigned_abs());
+            }
         }
         lane
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     collect::Observer,
-    journal::{Event, Journal, Request, Waited},
+    journal::{Event, Job, Journal, Request, Waited},
     transport::{Exchange, Wait, Witness},
 };
 use std::sync::{Arc, Mutex, PoisonError};
@@ -100,7 +100,7 @@ fn log(exchange: &Exchange) {
 
 /// Tells another witness, and the observer of one job what the job waits for.
 pub(super) struct OfJob {
-    pub(super) job: String,
+    pub(super) job: Job,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) beside: Arc<dyn Witness>,
 }
@@ -108,6 +108,7 @@ pub(super) struct OfJob {
 impl Witness for OfJob {
     fn exchange(&self, exchange: &Exchange) {
         self.beside.exchange(exchange);
+        self.observer.called(&self.job);
     }
 
     fn waiting(&self, wait: &Wait) {

@@ -100,6 +100,25 @@ pub fn resolve(global: &Global, env: &Env, cwd: &Path) -> Result<Settings> {
     })
 }
 
+/// Names that a person may type, for completions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Profiles of the configuration.
+    pub profiles: Vec<String>,
+    /// Clouds, those of the configuration too.
+    pub clouds: Vec<String>,
+}
+
+/// Returns the names that the configuration adds to those that are built in.
+///
+/// # Errors
+/// [`Kind::Usage`] where the configuration file is wrong.
+pub fn names(global: &Global, env: &Env, cwd: &Path) -> Result<Names> {
+    let (file, _) = read_file(global, env, cwd)?;
+    let clouds = Cloud::names().map(str::to_owned).chain(file.clouds.into_keys());
+    Ok(Names { profiles: file.profiles.into_keys().collect(), clouds: clouds.collect() })
+}
+
 /// Resolves the case directory alone, for commands that need no tenant.
 ///
 /// # Errors

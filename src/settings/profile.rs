@@ -393,6 +393,13 @@ impl Profile {
         }
     }
 
+    /// Returns the credentials that will be used: the application's, and that of the vault's login where it has one.
+    pub fn credentials_mut(&mut self) -> impl Iterator<Item = &mut Credential> {
+        let logs_in = self.credential.vault().is_some() && self.vault_auth == VaultAuth::Environment;
+        let login = self.login.credential.as_mut().filter(|_| logs_in);
+        std::iter::once(&mut self.credential).chain(login)
+    }
+
     /// The Azure SDKs read `AZURE_CLIENT_ID` as the user-assigned identity; where it is the profile's own application it is not.
     fn machine_identity(&self) -> Option<String> {
         let variable = self.login.app_id.clone().filter(|id| !id.eq_ignore_ascii_case(&self.app_id));

@@ -3,7 +3,7 @@
 
 use super::{
     hands::{Change, Hands, Planned, facts},
-    patience::propagates,
+    patience::{is_young, propagates},
     wanted::{CredentialKind, Lifetime},
 };
 use crate::{
@@ -26,7 +26,7 @@ pub(super) struct Order<'a> {
 /// Has a usable certificate in the vault, and registered.
 pub(super) async fn ensure(hands: &Hands<'_>, application: &Application, order: &Order<'_>) -> Result<Option<HeldCertificate>> {
     let held = match look(hands, order.object).await? {
-        Some(held) if is_ours(hands, application, order.object, &held)? && is_usable(&held) => Some(held),
+        Some(held) if standing(hands, application, order.object, &held)? == Standing::Current && is_usable(&held) => Some(held),
         _ => make(hands, application, order).await?,
     };
     register(hands, application, order, held.as_ref()).await?;
@@ -37,25 +37,45 @@ pub(super) async fn ensure(hands: &Hands<'_>, application: &Application, order: 
 pub(super) async fn look(hands: &Hands<'_>, object: &str) -> Result<Option<HeldCertificate>> {
     let vault = hands.vault()?;
     hands.note(|| Planned::from(vault.plan_read(Family::Certificates, object)));
+    if is_placeholder(object) {
+        return Ok(None);
+    }
     vault.held_certificate(object).await
+}
+
+/// A name that a dry run does not know yet.
+pub(super) fn is_placeholder(name: &str) -> bool {
+    name.contains('{')
 }
 
 fn is_usable(held: &HeldCertificate) -> bool {
     held.enabled && held.ends.is_none_or(|ends| ends > Timestamp::now())
 }
 
-/// Says whether a certificate was made for this application.
+/// What the certificate that has the name is to this application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It was made for it.
+    Current,
+    /// It was made for another that is gone, and recovered for this one: another version is to be made.
+    Recovered,
+}
+
+/// Says what a certificate is to this application.
 ///
 /// # Errors
 /// [`Kind::Usage`] where it is somebody else's.
-pub(super) fn is_ours(hands: &Hands<'_>, application: &Application, object: &str, held: &HeldCertificate) -> Result<bool> {
+pub(super) fn standing(hands: &Hands<'_>, application: &Application, object: &str, held: &HeldCertificate) -> Result<Standing> {
     let vault = hands.vault()?.address().to_string();
     let registered = application.keys.iter().any(|key| key.is(&held.der, &held.thumbprint));
-    let tagged = tagged(&held.tags, &application.app_id);
-    if registered || tagged || (held.tags.is_empty() && hands.memory.made_object(&vault, object, &application.app_id)) {
-        return Ok(true);
+    if registered || tagged(&held.tags, &application.app_id) {
+        return Ok(Standing::Current);
     }
-    Err(foreign(Family::Certificates, object, &vault, &held.tags))
+    match hands.memory.made_object(&vault, object, &application.app_id) {
+        true if held.tags.is_empty() => Ok(Standing::Current),
+        true => Ok(Standing::Recovered),
+        false => Err(foreign(Family::Certificates, object, &vault, &held.tags)),
+    }
 }
 
 /// Says whether tags name an application.
@@ -196,7 +216,8 @@ pub(super) async fn register(
     let about = || facts([("object_id", &application.id), ("app_id", &application.app_id), ("object", order.object), ("version", &held.version)]);
     let tried = || hands.change("key-add", &request, about());
     // The same list again changes nothing more.
-    let heals = |error: &Error| Trouble::of(error) == Trouble::Open || (order.fresh && propagates(error));
+    let young = order.fresh || is_young(application);
+    let heals = |error: &Error| Trouble::of(error) == Trouble::Open || (young && propagates(error));
     hands.patience("the directory to know the registration").until(tried, heals).await?;
     if current.keys.is_empty() || hands.dry { Ok(()) } else { still_there(hands, application, &current.keys).await }
 }

@@ -4,6 +4,7 @@ use super::{
     Claim, Prover, certificate,
     consent::{Resources, assignments, grant},
     hands::Hands,
+    patience::is_young,
     permissions::Permissions,
     registration::{ensure, ensure_principal},
     secret,
@@ -47,7 +48,8 @@ pub async fn create(hands: &Hands<'_>, wanted: &Wanted, adopted: Option<&str>, p
     let registration = ensure(hands, wanted, adopted, &access).await?;
     let app_id = registration.application.app_id.clone();
     let rest = async {
-        let (principal, fresh) = ensure_principal(hands, &registration).await?;
+        let (principal, made_now) = ensure_principal(hands, &registration).await?;
+        let fresh = made_now || is_young(&registration.application);
         let granted = if wanted.consent {
             grant(hands, &resources, &principal, fresh, &wanted.permissions).await?
         } else {
@@ -93,6 +95,21 @@ async fn reach_vault(hands: &Hands<'_>, wanted: &Wanted) -> Result<()> {
     match wanted.kind {
         CredentialKind::Certificate => certificate::look(hands, &object).await.map(drop),
         CredentialKind::Secret => secret::look(hands, &object).await.map(drop),
+    }
+}
+
+/// Refuses a name in the vault that something else has, before anything is made.
+pub(super) async fn check_name_is_free(hands: &Hands<'_>, wanted: &Wanted) -> Result<()> {
+    let Some(object) = &wanted.place.object else { return Ok(()) };
+    let tags = match wanted.kind {
+        CredentialKind::Certificate => certificate::look(hands, object).await?.map(|held| held.tags),
+        CredentialKind::Secret => secret::look(hands, object).await?.map(|held| held.tags),
+    };
+    match tags {
+        Some(tags) if tags.get("created-by").map(String::as_str) != Some("ircollect") => {
+            Err(certificate::foreign(wanted.kind.family(), object, &wanted.place.vault, &tags))
+        }
+        _ => Ok(()),
     }
 }
 

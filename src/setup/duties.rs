@@ -23,6 +23,8 @@ pub struct Caller {
     pub is_app: bool,
     /// An application's permissions.
     pub roles: Vec<String>,
+    /// Object id of a person.
+    pub object_id: String,
     /// Template ids of a person's directory roles, where the token tells.
     pub directory_roles: Option<Vec<String>>,
 }
@@ -72,6 +74,12 @@ impl Duty {
     }
 }
 
+/// The advice where registering is refused.
+pub(super) fn needed_to_register() -> String {
+    let (_, name) = roles(Duty::Register)[0];
+    format!("to make and change registrations takes the directory role {name}")
+}
+
 /// The advice where granting is refused.
 pub(super) fn needed_for(api: Api) -> String {
     let (_, name) = roles(Duty::Consent(api))[0];
@@ -92,7 +100,7 @@ impl Caller {
             return Ok(());
         }
         // A token may be older than a role that was activated since.
-        let told = hands.list(&Request::own_roles()).await;
+        let told = self.ask(hands).await;
         let all: Vec<String> = match (&told, &self.directory_roles) {
             (Ok(found), _) => known.into_iter().chain(found.iter().map(template)).collect(),
             (Err(_), Some(_)) => known,
@@ -102,6 +110,18 @@ impl Caller {
             }
         };
         duties.iter().find(|duty| !holds(&all, **duty)).map_or(Ok(()), |duty| Err(lacking(*duty)))
+    }
+
+    /// Asks the directory, in one way after the other.
+    async fn ask(&self, hands: &Hands<'_>) -> Result<Vec<Value>> {
+        let mut refused = None;
+        for request in Request::own_roles(&self.object_id) {
+            match hands.list(&request).await {
+                Ok(found) => return Ok(found),
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        Err(refused.unwrap_or_else(|| Error::new(Kind::Failed, "nobody was asked")))
     }
 
     fn check_permissions(&self, duty: Duty) -> Result<()> {
@@ -121,7 +141,7 @@ fn holds(known: &[String], duty: Duty) -> bool {
 
 fn template(role: &Value) -> String {
     let text = |name: &str| role.get(name).and_then(Value::as_str).map(str::to_owned);
-    text("roleTemplateId").or_else(|| text("displayName")).unwrap_or_default()
+    text("roleTemplateId").or_else(|| text("roleDefinitionId")).or_else(|| text("displayName")).unwrap_or_default()
 }
 
 fn lacking(duty: Duty) -> Error {
@@ -151,7 +171,7 @@ mod tests {
 
     #[test]
     fn an_application_is_judged_by_its_permissions() {
-        let caller = |roles: &[&str]| Caller { is_app: true, roles: roles.iter().map(|&role| role.to_owned()).collect(), directory_roles: None };
+        let caller = |roles: &[&str]| Caller { is_app: true, roles: roles.iter().map(|&role| role.to_owned()).collect(), ..Caller::default() };
         assert!(caller(&["Application.ReadWrite.All"]).check_permissions(Duty::Register).is_ok());
         let error = caller(&["Application.ReadWrite.All"]).check_permissions(Duty::Consent(Api::Graph)).unwrap_err();
         assert!(error.kind() == Kind::Permission && error.message().contains("AppRoleAssignment.ReadWrite.All"));

@@ -42,7 +42,7 @@ impl Memory {
     /// Says whether an object of a vault was made here for that application.
     pub(super) fn made_object(&self, vault: &str, object: &str, app_id: &str) -> bool {
         let made = |step: &&SetupStep| {
-            ["certificate-create", "secret-store"].contains(&step.action.as_str())
+            ["certificate-create", "secret-store", "vault-recover"].contains(&step.action.as_str())
                 && step.fact("vault") == Some(vault)
                 && step.fact("object") == Some(object)
         };

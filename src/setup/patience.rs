@@ -2,9 +2,10 @@
 
 use super::Watch;
 use crate::{
-    api::directory::Trouble,
+    api::directory::{Application, Trouble},
     error::{Error, Result},
 };
+use jiff::{SignedDuration, Timestamp};
 use std::{future::Future, time::Duration};
 
 /// The waits of apis.md 7.5: 2, 4, 8, 16 s and so on, a minute in all.
@@ -56,6 +57,11 @@ impl<'a> Patience<'a> {
             }
         }
     }
+}
+
+/// Says whether a registration was made so short a time ago that not every replica may know it: by a run before this, too.
+pub(super) fn is_young(application: &Application) -> bool {
+    application.created.is_some_and(|created| Timestamp::now().duration_since(created) < SignedDuration::from_mins(10))
 }
 
 /// What time heals for an object that was made in this run.

@@ -178,6 +178,7 @@ async fn look_again(hands: &Hands<'_>, name: &str) -> Result<Option<Application>
 const TRIES: u8 = 3;
 
 async fn make(hands: &Hands<'_>, wanted: &Wanted, access: &[RequiredAccess]) -> Result<Application> {
+    super::create::check_name_is_free(hands, wanted).await?;
     let redirect = wanted.multi_tenant.then_some(REDIRECT);
     let tags = Tags::of(wanted);
     let new = NewApplication { name: &wanted.name, audience: wanted.audience(), access, tags: &tags, redirect };
@@ -193,6 +194,7 @@ async fn make(hands: &Hands<'_>, wanted: &Wanted, access: &[RequiredAccess]) -> 
                 None if tries < TRIES => {}
                 None => return Err(error),
             },
+            Err(error) if Trouble::of(&error) == Trouble::Forbidden => return Err(error.hint(super::duties::needed_to_register())),
             Err(error) => return Err(error),
         }
     }

@@ -88,7 +88,7 @@ type Ended = (Option<Timestamp>, Vec<String>);
 async fn rotate_certificate(hands: &Hands<'_>, application: &Application, object: &str, lifetime: Lifetime, going_on: bool, prover: &dyn Prover) -> Result<Ended> {
     let old = certificate::look(hands, object).await?;
     let old = old.ok_or_else(|| gone(object))?;
-    certificate::is_ours(hands, application, object, &old)?;
+    certificate::standing(hands, application, object, &old)?;
     let order = certificate::Order { object, lifetime, exportable: old.exportable, fresh: false };
     let registered = application.keys.iter().any(|key| key.is(&old.der, &old.thumbprint));
     let several = ours(application, object).len() > 1;

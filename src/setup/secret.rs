@@ -1,9 +1,9 @@
 //! A client secret that goes from the directory's answer straight into the vault, and is shown to nobody.
 
 use super::{
-    certificate::{foreign, recover, reread, tagged, tags},
+    certificate::{foreign, is_placeholder, recover, reread, tagged, tags},
     hands::{Change, Facts, Hands, Planned, facts},
-    patience::propagates,
+    patience::{is_young, propagates},
     wanted::{CredentialKind, Lifetime},
 };
 use crate::{
@@ -52,12 +52,16 @@ pub(super) async fn ensure(hands: &Hands<'_>, application: &Application, order: 
 pub(super) async fn look(hands: &Hands<'_>, object: &str) -> Result<Option<HeldSecret>> {
     let vault = hands.vault()?;
     hands.note(|| Planned::from(vault.plan_read(Family::Secrets, object)));
+    if is_placeholder(object) {
+        return Ok(None);
+    }
     vault.held_secret(object).await
 }
 
 fn check_ours(hands: &Hands<'_>, application: &Application, object: &str, held: &HeldSecret) -> Result<()> {
     let vault = hands.vault()?.address().to_string();
-    if tagged(&held.tags, &application.app_id) || (held.tags.is_empty() && hands.memory.made_object(&vault, object, &application.app_id)) {
+    // One that was recovered for this application has the tags of another; its key id then fits none of this one's.
+    if tagged(&held.tags, &application.app_id) || hands.memory.made_object(&vault, object, &application.app_id) {
         return Ok(());
     }
     Err(foreign(Family::Secrets, object, &vault, &held.tags))
@@ -117,7 +121,8 @@ async fn add(hands: &Hands<'_>, application: &Application, order: &Order<'_>, fr
         }
         added
     };
-    let heals = |error: &Error| Trouble::of(error) == Trouble::Open || (order.fresh && propagates(error));
+    let young = order.fresh || is_young(application);
+    let heals = |error: &Error| Trouble::of(error) == Trouble::Open || (young && propagates(error));
     let body = hands.patience("the directory to know the registration").until(tried, heals).await.map_err(policy)?;
     body.map(|body| AddedPassword::read(&body)).transpose()
 }

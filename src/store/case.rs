@@ -6,6 +6,7 @@ use super::{
     lock::{self, Holder, Lock},
     place::Place,
     recover,
+    seal::{self, Seal},
 };
 use crate::{
     error::{Error, Kind, Result},
@@ -153,6 +154,27 @@ impl CaseView {
     /// [`Kind::Disk`] where it cannot be read.
     pub fn status(&self) -> Result<Status> {
         journal::status(&self.dir)
+    }
+
+    /// Returns the path of a file by its path in the case; none where that would lead out of the case's data.
+    pub fn resolve(&self, relative: &str) -> Option<PathBuf> {
+        layout::resolve(&self.dir, relative)
+    }
+
+    /// Shows every event of the journal to `visit`, in order.
+    ///
+    /// # Errors
+    /// [`Kind::Disk`] where it cannot be read.
+    pub fn events(&self, visit: &mut dyn FnMut(journal::Line)) -> Result<()> {
+        journal::events(&self.dir, visit)
+    }
+
+    /// Returns what the files of the seal hold; none where the case has none.
+    ///
+    /// # Errors
+    /// [`Kind::Disk`] where they cannot be read.
+    pub fn seal(&self) -> Result<Option<Seal>> {
+        seal::read(&self.dir)
     }
 
     /// Recomputes every hash and the journal's chain. `progress` is told the bytes as they are hashed.

@@ -6,17 +6,28 @@
 
 mod case;
 mod commit;
+mod derive;
 mod draft;
+mod intake;
+mod join;
 mod lock;
 mod output;
+mod outside;
 mod place;
+mod read;
 mod recover;
-mod sink;
+mod seal;
+pub mod table;
+mod workers;
 
 pub use case::{Case, CaseInfo, CaseView};
 pub use commit::{Facts, Written};
-pub use draft::{Draft, Sealed};
+pub use derive::NdjsonFiles;
+pub use draft::{Draft, Mark, Sealed};
+pub use intake::{Harvest, Intake, Wanted};
 pub use lock::Holder;
 pub use output::Output;
+pub use outside::{ByPath, Outside};
 pub use place::{Format, Place, safe_name};
-pub use sink::Sink;
+pub use seal::{Seal, Sealing};
+pub use table::About;

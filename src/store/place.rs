@@ -21,17 +21,33 @@ pub enum Format {
     Json,
     /// Apache Parquet.
     Parquet,
+    /// Comma-separated values for Timesketch.
+    Timesketch,
 }
 
 impl Format {
-    /// Returns its name, which is the extension of its files.
+    /// All formats.
+    pub const ALL: [Self; 5] = [Self::Ndjson, Self::Csv, Self::Json, Self::Parquet, Self::Timesketch];
+
+    /// Returns its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ndjson => "ndjson",
             Self::Csv => "csv",
             Self::Json => "json",
             Self::Parquet => "parquet",
+            Self::Timesketch => "timesketch",
         }
+    }
+
+    /// Returns what the names of its files end in.
+    pub fn extension(self) -> &'static str {
+        if self == Self::Timesketch { "timesketch.csv" } else { self.name() }
+    }
+
+    /// Tells whether rows are laid out in columns; else they are kept as they were sent.
+    pub fn has_columns(self) -> bool {
+        !matches!(self, Self::Ndjson | Self::Json)
     }
 }
 
@@ -82,6 +98,19 @@ impl Place {
         Some(Self { folder: folder.to_owned(), stem: stem.to_owned(), format })
     }
 
+    /// Returns the place that a path of the journal stands at; none where its name ends in no format.
+    pub fn of(path: &str) -> Option<Self> {
+        let (folder, name) = path.rsplit_once('/')?;
+        let (stem, extension) = name.split_once('.')?;
+        let format = Format::ALL.into_iter().find(|format| format.extension() == extension)?;
+        Some(Self { folder: folder.to_owned(), stem: stem.to_owned(), format })
+    }
+
+    /// Tells whether a path of the journal stands here, in whatever format.
+    pub fn is_at(&self, path: &str) -> bool {
+        Self::of(path).is_some_and(|other| other.key() == self.key())
+    }
+
     /// Returns the same place in another format.
     #[must_use]
     pub fn format(&self, format: Format) -> Self {
@@ -96,11 +125,20 @@ impl Place {
 
     /// Returns the path relative to the case, with `/` between the parts.
     pub fn path(&self) -> String {
-        format!("{}/{}.{}", self.folder, self.stem, self.format)
+        format!("{}/{}.{}", self.folder, self.stem, self.format.extension())
+    }
+
+    /// Says whether both are in one folder.
+    pub(super) fn is_beside(&self, other: &Self) -> bool {
+        self.folder == other.folder
     }
 
     pub(super) fn stem(&self) -> &str {
         &self.stem
+    }
+
+    pub(super) fn kind(&self) -> Format {
+        self.format
     }
 
     pub(super) fn format_name(&self) -> &'static str {

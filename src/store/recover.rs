@@ -3,6 +3,7 @@
 use super::{
     case::{Opened, case_sha256},
     lock::Lock,
+    seal,
 };
 use crate::{
     error::{Error, Kind, Result},
@@ -19,6 +20,9 @@ pub(super) fn open(dir: &Path, lock: Lock) -> Result<Opened> {
     walk.no_further_than(&head);
     if let Some(flaw) = walk.breaks.first() {
         return Err(damaged(dir, &flaw.detail));
+    }
+    if ledger.sealed.is_some() {
+        return Err(seal::refuse(dir));
     }
     let mut actions = ends(&walk, &head);
     let journal = Journal::open(dir, &walk, case_sha256(dir)?, Box::new(lock))?;
@@ -60,6 +64,11 @@ fn files(dir: &Path, ledger: &Ledger, actions: &mut Vec<String>) -> Result<()> {
         let replaced: Vec<String> = ledger.replaced.iter().filter(|path| ledger.files.contains_key(*path)).cloned().collect();
         let removed = remove_replaced(dir, &replaced)?;
         actions.extend(removed.iter().map(|path| format!("{path}: removed, its rows being in another file")));
+    }
+    for name in [layout::SUMS, layout::SUMS_SIGNATURE].map(layout::temp_of) {
+        if removed(&dir.join(&name))? {
+            actions.push(format!("{name}: removed, left by a sealing that was killed"));
+        }
     }
     for path in leftovers(dir)?.into_iter().filter(|path| !keep.contains(path)) {
         if remove(dir, &path)? {
@@ -131,10 +140,14 @@ fn leftovers(dir: &Path) -> Result<Vec<String>> {
 }
 
 fn remove(dir: &Path, relative: &str) -> Result<bool> {
-    let Some(path) = layout::resolve(dir, relative) else { return Ok(false) };
-    match fs::remove_file(&path) {
+    layout::resolve(dir, relative).map_or(Ok(false), |path| removed(&path))
+}
+
+/// Removes a file. False where there was none.
+fn removed(path: &Path) -> Result<bool> {
+    match fs::remove_file(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(disk::failed("removing", &path, error)),
+        Err(error) => Err(disk::failed("removing", path, error)),
     }
 }

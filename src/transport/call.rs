@@ -41,6 +41,8 @@ pub struct Call {
     /// It changes something, so that a try whose fate is unknown (no answer, a broken one, 5xx) ends the call: the caller looks
     /// what became of it before it asks again.
     pub once: bool,
+    /// Sent without headers that are not asked for: to a URL that is signed, and whose service knows nothing of ours.
+    pub bare: bool,
 }
 
 impl Call {
@@ -60,6 +62,7 @@ impl Call {
             throttle_base: Duration::from_secs(2),
             gateway_tries: None,
             once: false,
+            bare: false,
         }
     }
 
@@ -90,6 +93,15 @@ impl Call {
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
+    }
+
+    /// Sets the `Prefer` header; what no header may hold is left out.
+    #[must_use]
+    pub fn prefer(self, preference: &str) -> Self {
+        match HeaderValue::from_str(preference) {
+            Ok(value) => self.header(HeaderName::from_static("prefer"), value),
+            Err(_) => self,
+        }
     }
 
     /// Sets another URL, such as a nextLink. The bearer keeps to the origin of the first.

@@ -92,6 +92,12 @@ impl Outcome {
         }
     }
 
+    /// Says whether the service failed as it does when a query is too heavy for it, or for a moment: tried again twice, the query is
+    /// made smaller (apis.md 4.7).
+    pub(super) fn is_heavy(&self) -> bool {
+        matches!(self, Self::Answered(answered) if answered.is_heavy())
+    }
+
     /// Short words for the journal; none where all is well.
     pub(super) fn words(&self) -> Option<String> {
         match self {
@@ -105,6 +111,10 @@ impl Outcome {
 }
 
 impl Answered {
+    pub(super) fn is_heavy(&self) -> bool {
+        matches!(self.head.status, 500 | 503) && self.stated.is_none()
+    }
+
     fn class(&self) -> Class {
         match self.head.status {
             429 => Class::Throttled,

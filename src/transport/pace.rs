@@ -52,6 +52,12 @@ impl Pace {
         lock(&self.lanes).insert(lane.to_owned(), Arc::new(Lane::new(limits)));
     }
 
+    /// Sets the limits of a lane as (calls, length) of each window; none: as many as may be in flight. To be called before its
+    /// first use.
+    pub fn limit_windows(&self, lane: &str, windows: &[(u32, Duration)], in_flight: u16) {
+        lock(&self.lanes).insert(lane.to_owned(), Arc::new(Lane::with(windows, in_flight)));
+    }
+
     /// Tells of a call that another run made so long ago, which the service counts too.
     pub fn earlier(&self, lane: &str, ago: Duration) {
         let Some(at) = Instant::now().checked_sub(ago) else { return };
@@ -74,7 +80,6 @@ impl Pace {
 pub(super) struct Lane {
     /// (calls, length) of each window.
     windows: Vec<(usize, Duration)>,
-    limits: Limits,
     /// Calls in flight.
     pub(super) slots: Arc<Semaphore>,
     state: Mutex<State>,
@@ -101,11 +106,15 @@ pub(super) struct Hold {
 
 impl Lane {
     fn new(limits: Limits) -> Self {
+        let mut windows = vec![(limits.per_minute, MINUTE)];
+        windows.extend(limits.per_hour.map(|calls| (calls, HOUR)));
+        Self::with(&windows, limits.in_flight)
+    }
+
+    fn with(windows: &[(u32, Duration)], in_flight: u16) -> Self {
         let count = |calls: u32| usize::try_from(calls.max(1)).unwrap_or(usize::MAX);
-        let mut windows = vec![(count(limits.per_minute), MINUTE)];
-        windows.extend(limits.per_hour.map(|calls| (count(calls), HOUR)));
-        let slots = Arc::new(Semaphore::new(usize::from(limits.in_flight.max(1))));
-        Self { windows, limits, slots, state: Mutex::default() }
+        let windows = windows.iter().map(|(calls, length)| (count(*calls), *length)).collect();
+        Self { windows, slots: Arc::new(Semaphore::new(usize::from(in_flight.max(1)))), state: Mutex::default() }
     }
 
     /// Says whether a call may be sent at `now`, without taking the turn.
@@ -156,8 +165,12 @@ impl Lane {
     }
 
     fn rate(&self) -> String {
-        let hourly = self.limits.per_hour.map(|calls| format!(" and {calls} an hour")).unwrap_or_default();
-        format!("keeping to {} calls a minute{hourly}", self.limits.per_minute)
+        let in_words = |&(calls, length): &(usize, Duration)| match length {
+            MINUTE => format!("{calls} calls a minute"),
+            HOUR => format!("{calls} calls an hour"),
+            length => format!("{calls} calls in {} s", length.as_secs_f32()),
+        };
+        format!("keeping to {}", self.windows.iter().map(in_words).collect::<Vec<_>>().join(" and "))
     }
 }
 
@@ -248,6 +261,108 @@ mod tests {
         let hold = pace.lane("t/graph").hold(now).unwrap();
         assert!(hold.until <= now + Duration::from_secs(51) && hold.until > now + Duration::from_secs(49));
         assert!(pace.lane("t/mde").hold(now).is_none());
+    }
+
+    #[test]
+    fn short_windows_hold_as_well() {
+        let lane = Lane::with(&[(5, Duration::from_secs(10))], 1);
+        let sent = run(&lane, 12, |_| Duration::ZERO);
+        assert_eq!((sent[4], sent[5], sent[10]), (Duration::ZERO, Duration::from_secs(10), Duration::from_secs(20)));
+        let open = Lane::with(&[], 1);
+        assert_eq!(run(&open, 1_000, |_| Duration::ZERO)[999], Duration::ZERO);
+    }
+
+    /// Tenants and queries under a clock of the test's own: whoever sleeps is woken when nobody else has anything to do.
+    mod simulated {
+        use super::*;
+        use crate::collect::{Waiting, side_by_side};
+        use std::{
+            future::poll_fn,
+            pin::pin,
+            task::{Context, Poll, Waker},
+        };
+
+        struct Clock {
+            now: Mutex<Instant>,
+            sleepers: Mutex<Vec<(Instant, Waker)>>,
+        }
+
+        impl Clock {
+            fn now(&self) -> Instant {
+                *lock(&self.now)
+            }
+
+            async fn sleep_until(&self, until: Instant) {
+                poll_fn(|context| {
+                    if self.now() >= until {
+                        return Poll::Ready(());
+                    }
+                    lock(&self.sleepers).push((until, context.waker().clone()));
+                    Poll::Pending
+                })
+                .await;
+            }
+
+            fn run<T>(&self, work: impl Future<Output = T>) -> T {
+                let mut work = pin!(work);
+                loop {
+                    if let Poll::Ready(done) = work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                        return done;
+                    }
+                    let next = lock(&self.sleepers).iter().map(|(until, _)| *until).min().unwrap();
+                    *lock(&self.now) = next;
+                    let (due, later): (Vec<_>, Vec<_>) = lock(&self.sleepers).drain(..).partition(|(until, _)| *until <= next);
+                    *lock(&self.sleepers) = later;
+                    for (_, waker) in due {
+                        waker.wake();
+                    }
+                }
+            }
+        }
+
+        /// Runs one query of so many calls, as `send` does, and notes when the service saw each.
+        async fn query(clock: &Clock, lane: &Lane, calls: u64, seed: u64, arrivals: &Mutex<Vec<Instant>>) {
+            let mut random = fastrand::Rng::with_seed(seed);
+            for _ in 0..calls {
+                let _slot = lane.slots.acquire().await.unwrap();
+                let number = loop {
+                    match lane.turn(clock.now()) {
+                        Ok(number) => break number,
+                        Err(hold) => clock.sleep_until(hold.until).await,
+                    }
+                };
+                let (sent, latency) = (clock.now(), Duration::from_millis(random.u64(200..1_900)));
+                lock(arrivals).push(sent + latency.mul_f64(random.f64()));
+                clock.sleep_until(sent + latency).await;
+                lane.arrived(number, clock.now());
+            }
+        }
+
+        /// 50 tenants, 20 queries each, 30 calls each: no tenant is asked more than its quota, and all end as soon as the quotas let them.
+        #[test]
+        fn many_tenants_and_queries_end_when_the_quotas_let_them() {
+            let start = Instant::now();
+            let clock = Clock { now: Mutex::new(start), sleepers: Mutex::default() };
+            let limits = Limits { per_minute: 45, per_hour: Some(1_500), in_flight: 4 };
+            let tenants: Vec<(Lane, Mutex<Vec<Instant>>)> = (0..50).map(|_| (Lane::new(limits), Mutex::default())).collect();
+            let jobs = tenants.iter().enumerate().flat_map(|(tenant, lane)| {
+                let clock = &clock;
+                (0..20_u64).map(move |number| {
+                    let seed = tenant as u64 * 100 + number;
+                    Waiting { tenant: tenant.to_string(), work: Box::pin(query(clock, &lane.0, 30, seed, &lane.1)) }
+                })
+            });
+            clock.run(side_by_side(jobs.collect(), 4));
+            for tenant in &tenants {
+                let mut seen = lock(&tenant.1).clone();
+                seen.sort_unstable();
+                assert_eq!(seen.len(), 600);
+                assert!(seen.windows(46).all(|pair| pair[45] + Duration::from_millis(1) >= pair[0] + MINUTE));
+            }
+            // The 600th call of a tenant may be sent when 13 minutes are over.
+            let best = MINUTE * 13;
+            assert!(clock.now() - start <= best.mul_f64(1.1), "{:?}", clock.now() - start);
+        }
     }
 
     proptest! {

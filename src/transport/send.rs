@@ -80,6 +80,23 @@ impl Transport {
         }
     }
 
+    /// Waits for something that the service gives in its own time, on a job's budget.
+    ///
+    /// # Errors
+    /// [`Kind::Incomplete`] where the budget does not reach so far, [`Kind::Interrupted`] where the process is to end.
+    pub async fn rest(&self, lane: &str, budget: &Budget, length: Duration, reason: &str) -> Result<()> {
+        if length > budget.remaining() {
+            return Err(no_time("waiting", budget, length, reason));
+        }
+        self.witness.waiting(&Wait { lane: lane.to_owned(), length, reason: reason.to_owned() });
+        let _waiting = budget.waiting(true);
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => Err(Error::new(Kind::Interrupted, "interrupted while waiting")),
+            () = sleep_until(Instant::now() + length) => Ok(()),
+        }
+    }
+
     /// Waits until the lane has a place and a bearer is there.
     async fn turn(&self, call: &Call, auth: &dyn Authorize, budget: &Budget, progress: &mut Progress) -> Result<Turn> {
         let lane = self.pace.lane(&call.lane);
@@ -101,7 +118,7 @@ impl Transport {
     async fn held(&self, call: &Call, budget: &Budget, progress: &Progress, hold: &Hold) -> Result<()> {
         let length = hold.until.saturating_duration_since(Instant::now());
         if hold.throttled && !may_wait(length, &course(call, budget, progress)) {
-            return Err(no_time(call, budget, length, &hold.reason));
+            return Err(no_time(&call.doing, budget, length, &hold.reason));
         }
         if hold.throttled || length >= WORTH_TELLING {
             self.tell(call, length, &hold.reason);
@@ -115,10 +132,11 @@ impl Transport {
     /// Decides after a try that failed, and waits if it is to be made again.
     async fn after(&self, call: &Call, budget: &Budget, progress: &mut Progress, lane: &Lane, outcome: Outcome) -> Result<()> {
         let fault = outcome.fault(self.reached(call));
-        progress.gateways = if outcome.is_gateway() { progress.gateways + 1 } else { 0 };
+        let heavy = outcome.is_heavy();
+        progress.gateways = if heavy || outcome.is_gateway() { progress.gateways + 1 } else { 0 };
         let course = course(call, budget, progress);
         let mut decision = decide(fault, &course);
-        if call.gateway_tries.is_some_and(|most| progress.gateways >= most) {
+        if call.gateway_tries.is_some_and(|most| progress.gateways >= most + u32::from(heavy)) {
             decision = Decision::GiveUp;
         }
         if call.once && outcome.is_open() {
@@ -138,6 +156,18 @@ impl Transport {
                 Ok(())
             }
             Decision::GiveUp => Err(failure::error(call, outcome, &course, progress.bearer.as_ref())),
+        }
+    }
+
+    /// Waits until the process is to end, or so long.
+    ///
+    /// # Errors
+    /// [`Kind::Interrupted`].
+    pub async fn linger(&self, doing: &str, length: Duration) -> Result<()> {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => Err(Error::new(Kind::Interrupted, format!("{doing}: interrupted"))),
+            () = tokio::time::sleep(length) => Ok(()),
         }
     }
 
@@ -261,10 +291,12 @@ async fn bearer(call: &Call, auth: &dyn Authorize, rejected: Option<&Secret>) ->
 fn request(call: &Call, bearer: Option<&Secret>, client_request_id: &str) -> Result<Request> {
     let mut request = Request::new(call.method.clone(), call.url.clone());
     let headers = request.headers_mut();
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     headers.extend(call.headers.clone());
-    put(headers, "client-request-id", client_request_id)?;
-    put(headers, "return-client-request-id", "true")?;
+    if !call.bare {
+        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
+        put(headers, "client-request-id", client_request_id)?;
+        put(headers, "return-client-request-id", "true")?;
+    }
     if let Some(bearer) = bearer {
         headers.insert(AUTHORIZATION, authorization(call, bearer)?);
     }
@@ -336,10 +368,9 @@ async fn refusal(mut response: Response, idle: Duration, seen: &mut Seen) -> Vec
     body
 }
 
-fn no_time(call: &Call, budget: &Budget, wait: Duration, reason: &str) -> Error {
+fn no_time(doing: &str, budget: &Budget, wait: Duration, reason: &str) -> Error {
     let message = format!(
-        "{}: the lane waits for {} s more ({reason}), and {} s are left of --max-wait {} s",
-        call.doing,
+        "{doing}: the lane waits for {} s more ({reason}), and {} s are left of --max-wait {} s",
         wait.as_secs(),
         budget.remaining().as_secs(),
         budget.max_wait().as_secs()

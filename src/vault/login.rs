@@ -1,7 +1,8 @@
-//! Who asks the vault: developer tools, the machine's identity, a federated token, or a bearer that somebody else gets.
+//! Who asks the vault: developer tools, the machine's identity, or a bearer that somebody else gets.
 //!
 //! `azure_identity` does the work, over our HTTP client; its errors are told once, with what to install or run. This is not the
-//! application's own token, whose secret lies in the vault: that is [`crate::identity`].
+//! application's own token, whose secret lies in the vault: that is [`crate::identity`], which also signs in by secret,
+//! certificate or federated token, since the SDK's way to do so speaks to no authority on a loopback address.
 
 use super::wire::Wire;
 use crate::{
@@ -10,26 +11,21 @@ use crate::{
     transport::{Authorize, Witness},
 };
 use azure_core::{
-    cloud::CustomConfiguration,
     credentials::{AccessToken, TokenCredential, TokenRequestOptions},
     http::{ClientOptions, Transport},
 };
 use azure_identity::{
     AzureCliCredential, AzureCliCredentialOptions, AzureDeveloperCliCredential, AzureDeveloperCliCredentialOptions,
-    ClientAssertionCredentialOptions, ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId,
-    WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
+    ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId,
 };
 use std::{
     collections::HashMap,
     ffi::OsStr,
     fmt,
-    path::PathBuf,
     process::Output,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use url::Url;
-
 /// How to log in.
 #[derive(Clone)]
 pub enum Login {
@@ -37,18 +33,7 @@ pub enum Login {
     DeveloperTools,
     /// The machine's identity: the system's own, or the one with this client id.
     ManagedIdentity(Option<String>),
-    /// A token that a federated identity provider put into a file.
-    WorkloadIdentity {
-        /// Where tokens are asked for.
-        authority: Url,
-        /// Directory of the identity.
-        tenant: String,
-        /// Client id of the identity.
-        app_id: String,
-        /// File with its token.
-        token_file: PathBuf,
-    },
-    /// Tokens that somebody else gets: an application by secret or certificate, from the environment.
+    /// Tokens that somebody else gets: an application by secret, certificate or federated token, from the environment.
     Bearer(Arc<dyn Authorize>),
 }
 
@@ -57,7 +42,6 @@ impl Login {
         match self {
             Self::DeveloperTools => "developer tools",
             Self::ManagedIdentity(_) => "managed identity",
-            Self::WorkloadIdentity { .. } => "workload identity",
             Self::Bearer(_) => "environment",
         }
     }
@@ -92,7 +76,7 @@ impl Session {
     /// Prepares a login; nothing is asked yet.
     ///
     /// # Errors
-    /// [`Kind::Credential`] where it cannot work: a token file that cannot be read, an environment that is not supported.
+    /// [`Kind::Credential`] where it cannot work: an environment that is not supported.
     pub fn new(login: Login, client: reqwest::Client, witness: Arc<dyn Witness>) -> Result<Arc<Self>> {
         let wire = Arc::new(Wire::new(client, witness));
         let sources = sources(&login, wire).map_err(|error| failed(&login, &[(login.words(), super::errors::root(&error))]))?;
@@ -175,18 +159,6 @@ fn sources(login: &Login, wire: Arc<Wire>) -> azure_core::Result<Vec<Source>> {
             let options = ManagedIdentityCredentialOptions { user_assigned_id, client_options };
             Ok(vec![("managed identity", ManagedIdentityCredential::new(Some(options))?)])
         }
-        Login::WorkloadIdentity { authority, tenant, app_id, token_file } => {
-            let mut cloud = CustomConfiguration::default();
-            cloud.authority_host = authority.to_string();
-            let client_options = ClientOptions { cloud: Some(Arc::new(cloud.into())), ..client_options };
-            let options = WorkloadIdentityCredentialOptions {
-                credential_options: ClientAssertionCredentialOptions { client_options },
-                client_id: Some(app_id.clone()),
-                tenant_id: Some(tenant.clone()),
-                token_file_path: Some(token_file.clone()),
-            };
-            Ok(vec![("workload identity", WorkloadIdentityCredential::new(Some(options))?)])
-        }
         Login::Bearer(_) => Ok(Vec::new()),
     }
 }
@@ -211,8 +183,30 @@ impl azure_identity::Executor for Tools {
         let mut command = tokio::process::Command::new(program);
         let output = command.args(args).stdin(std::process::Stdio::null()).kill_on_drop(true).output();
         let late = || std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer within a minute");
-        tokio::time::timeout(TOOL_DEADLINE, output).await.map_err(|_| late())?
+        let output = tokio::time::timeout(TOOL_DEADLINE, output).await.map_err(|_| late())??;
+        Ok(Output { stdout: completed(output.stdout), ..output })
     }
+}
+
+/// `az` before 2.54 tells the end of a token as local time alone, and the SDK asks for seconds and a type.
+fn completed(answer: Vec<u8>) -> Vec<u8> {
+    let Ok(serde_json::Value::Object(mut fields)) = serde_json::from_slice(&answer) else { return answer };
+    if !fields.contains_key("accessToken") {
+        return answer;
+    }
+    if !fields.get("expires_on").is_some_and(serde_json::Value::is_i64)
+        && let Some(seconds) = fields.get("expiresOn").and_then(serde_json::Value::as_str).and_then(local_time)
+    {
+        fields.insert("expires_on".to_owned(), seconds.into());
+    }
+    fields.entry("tokenType").or_insert_with(|| "Bearer".into());
+    serde_json::to_vec(&fields).unwrap_or(answer)
+}
+
+/// Reads `2026-06-03 18:13:57.000000`, which is this machine's local time, or a time with its offset.
+fn local_time(text: &str) -> Option<i64> {
+    let local = || text.parse::<jiff::civil::DateTime>().ok()?.to_zoned_datetime(jiff::tz::TimeZone::system()).ok();
+    text.parse::<jiff::Timestamp>().ok().or_else(|| local().map(|time| time.timestamp())).map(jiff::Timestamp::as_second)
 }
 
 fn failed(login: &Login, failures: &[(&'static str, String)]) -> Error {
@@ -224,8 +218,7 @@ fn failed(login: &Login, failures: &[(&'static str, String)]) -> Error {
     } else {
         told.join("; ")
     };
-    let mut error =
-        Error::new(Kind::Credential, format!("signing in to the vault by {} failed: {told}", login.words())).with_code("VaultLogin");
+    let mut error = Error::new(Kind::Credential, format!("signing in by {} failed: {told}", login.words())).with_code("VaultLogin");
     for hint in hints(login, failures) {
         error = error.hint(hint);
     }
@@ -244,12 +237,10 @@ fn hints(login: &Login, failures: &[(&'static str, String)]) -> Vec<&'static str
             vec![first, "or set `vault_auth` to \"environment\", \"managed-identity\" or \"workload-identity\" in the profile"]
         }
         Login::ManagedIdentity(_) => vec![
-            "this works on Azure machines that have a managed identity: assign one, or give `vault_identity` its client id",
-            "elsewhere set `vault_auth` to \"developer-tools\" and run `az login`",
+            "this works on Azure machines that have a managed identity: assign one; of several name one by its client id (`managed_identity`, `vault_identity`)",
+            "elsewhere choose another credential, or another `vault_auth` such as \"developer-tools\" with `az login`",
+            "where HTTP_PROXY is set, keep the machine's own address from the proxy: NO_PROXY=169.254.169.254",
         ],
-        Login::WorkloadIdentity { .. } => {
-            vec!["check the token file, AZURE_CLIENT_ID and AZURE_TENANT_ID, and the federated credential of that identity"]
-        }
         Login::Bearer(_) => vec!["check the AZURE_* variables"],
     }
 }
@@ -277,5 +268,25 @@ impl TokenCredential for Session {
                 Err(told)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn answers_of_old_tools_are_completed_and_others_left_alone() {
+        let read = |text: &str| serde_json::from_slice::<Value>(&completed(text.as_bytes().to_vec())).unwrap();
+        let new =
+            json!({"accessToken": "t", "expires_on": 1_790_000_000, "expiresOn": "2026-01-01 00:00:00.000000", "tokenType": "Bearer"});
+        assert_eq!(read(&new.to_string()), new);
+        let old = read(r#"{"accessToken":"t","expiresOn":"2026-09-21T14:13:20Z"}"#);
+        assert_eq!((&old["expires_on"], &old["tokenType"]), (&json!(1_790_000_000), &json!("Bearer")));
+        let local = read(r#"{"accessToken":"t","expiresOn":"2026-09-21 14:13:20.123456"}"#)["expires_on"].as_i64().unwrap();
+        assert!((local - 1_790_000_000).abs() <= 15 * 3_600);
+        assert_eq!(read(r#"{"token":"t","expiresOn":"2026-09-21T14:13:20Z"}"#), json!({"token": "t", "expiresOn": "2026-09-21T14:13:20Z"}));
+        assert_eq!(completed(b"ERROR".to_vec()), b"ERROR");
     }
 }

@@ -105,13 +105,15 @@ impl HttpClient for Wire {
         };
         let answer = tokio::time::timeout(DEADLINE, self.send(&request)).await;
         let answer = answer.unwrap_or_else(|_| Err(Error::with_message(ErrorKind::Io, "no answer within 30 seconds")));
-        self.note(exchange, answer, begun).map_err(no_retry_without_host)
+        self.note(exchange, answer, begun).map_err(no_retry_in_vain)
     }
 }
 
-/// A host that does not exist will not exist a second later: such an error is made one that the SDK does not retry.
-fn no_retry_without_host(error: Error) -> Error {
-    if super::errors::no_such_host(&error) { Error::new(ErrorKind::Other, error) } else { error }
+/// A host that does not exist will not exist a second later, and a certificate that is not trusted will not be: such an error is
+/// made one that the SDK does not retry.
+fn no_retry_in_vain(error: Error) -> Error {
+    let vain = super::errors::no_such_host(&error) || super::errors::untrusted(&error);
+    if vain { Error::new(ErrorKind::Other, error) } else { error }
 }
 
 impl fmt::Debug for Wire {

@@ -189,7 +189,7 @@ pub(crate) struct Root {
 }
 
 /// Names that the server's certificate is for.
-pub(crate) const NAMES: [&str; 3] = ["localhost", "kv-ir.vault.lab.test", "login.lab.test"];
+pub(crate) const NAMES: [&str; 4] = ["localhost", "kv-ir.vault.lab.test", "login.lab.test", "login.microsoftonline.com"];
 
 impl Root {
     pub(crate) fn new() -> Self {

@@ -9,10 +9,13 @@
 
 #[cfg(feature = "lab")]
 mod app;
+mod advice;
+#[cfg(feature = "lab")]
+mod azure_cli;
 mod bench;
 mod case;
 mod case_death;
-#[cfg(feature = "lab")]
+mod check;
 mod command_tree;
 #[cfg(feature = "lab")]
 mod credentials;
@@ -24,32 +27,63 @@ mod engine;
 mod engine_corpus;
 #[cfg(feature = "lab")]
 mod examples;
+mod export;
 #[cfg(feature = "lab")]
 mod faults;
+mod files;
+#[cfg(feature = "lab")]
+mod guide;
+mod fuzz_inputs;
 mod hostile;
 #[cfg(feature = "lab")]
 mod hunt;
+#[cfg(feature = "lab")]
+mod hygiene;
 mod identity;
 mod kql_corpus;
 mod kql_fuzz;
+mod kql_sent;
 #[cfg(feature = "lab")]
 mod lab;
 mod layers;
+#[cfg(feature = "lab")]
+mod library;
 mod loopback;
+#[cfg(feature = "lab")]
+mod matrix;
 #[cfg(feature = "lab")]
 mod memory;
 mod oauth_oracle;
 mod packs;
 #[cfg(feature = "lab")]
 mod published;
-mod reference_clients;
 #[cfg(feature = "lab")]
+mod pull;
+mod pull_samples;
+mod reference_clients;
 mod refused;
+#[cfg(feature = "lab")]
+mod report;
 mod samples;
+mod seal;
 #[cfg(feature = "lab")]
 mod secrets;
+#[cfg(feature = "lab")]
+mod sliced;
+mod slicing;
+mod status;
 mod support;
+mod tenants;
+mod terminal;
 mod tls;
+#[cfg(feature = "lab")]
+mod token;
 mod transport;
+#[cfg(feature = "lab")]
+mod triage;
 mod vault;
+#[cfg(feature = "lab")]
+mod ways_in;
 mod wire;
+#[cfg(feature = "lab")]
+mod wrappers;

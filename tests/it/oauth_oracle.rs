@@ -4,7 +4,7 @@
 
 use crate::{
     identity::{APP_ID, GRAPH, Notes, SECRET, TENANT, entra},
-    loopback::{Reply, client},
+    loopback::Reply,
     reference_clients::shared,
     vault::{Place, object, sign_digest},
 };
@@ -34,6 +34,7 @@ struct Oracle {
     child: Child,
     home: PathBuf,
     port: u16,
+    tls_port: u16,
 }
 
 impl Drop for Oracle {
@@ -70,7 +71,7 @@ impl Oracle {
         assert!(lines.by_ref().map_while(Result::ok).any(|line| line.starts_with("ready")), "the oracle did not start");
         // It writes a line a request, and would stop if nobody read them.
         std::thread::spawn(move || lines.count());
-        Some(Self { child, home, port })
+        Some(Self { child, home, port, tls_port })
     }
 
     fn file(&self, name: &str) -> Vec<u8> {
@@ -82,9 +83,18 @@ impl Oracle {
         KeyPair::parse(&SecretBytes::new(self.file(name)), password.as_ref()).unwrap()
     }
 
+    /// Asks twice over http and twice over https; an error of the first is that of all.
     async fn token(&self, app_id: &str, proof: Proof) -> Result<Secret, Error> {
-        let entra = entra(&Arc::new(Notes::default()), client(None, &[]));
-        let authority = Authority { url: format!("http://localhost:{}", self.port).parse().unwrap(), marks: None };
+        let plain = format!("http://localhost:{}", self.port);
+        self.token_at(&plain, app_id, proof.clone()).await?;
+        self.token_at(&format!("https://localhost:{}", self.tls_port), app_id, proof).await
+    }
+
+    async fn token_at(&self, origin: &str, app_id: &str, proof: Proof) -> Result<Secret, Error> {
+        let root = reqwest::Certificate::from_pem(&self.file("ca.pem")).unwrap();
+        let http = reqwest::Client::builder().no_proxy().tls_certs_merge([root]).build().unwrap();
+        let entra = entra(&Arc::new(Notes::default()), http);
+        let authority = Authority { url: origin.parse().unwrap(), marks: None };
         let app = App::new(AppOptions { entra, authority, tenant: TENANT.into(), app_id: app_id.into(), proof });
         app.bearer("https://api.security.microsoft.com/.default").await?;
         app.bearer(GRAPH).await

@@ -1,7 +1,7 @@
 //! The vault over real TLS: challenge, secrets, certificates, signatures, and every way to be refused.
 
 use crate::{
-    identity::{APP_ID, GRAPH, Notes, TENANT, app, entra, part, secret, token},
+    identity::{GRAPH, Notes, TENANT, app, entra, part, secret, token},
     loopback::{Reply, Root, Seen, Server, client, rsa, self_signed},
 };
 use base64::{
@@ -11,6 +11,7 @@ use base64::{
 use ircollect::{
     error::Kind,
     identity::{App, AppOptions, Authority, LocalSigner, Proof, VaultSigner},
+    secret::Secret,
     transport::Authorize,
     vault::{Address, Login, Object, Signature, Vault, VaultOptions},
 };
@@ -193,19 +194,12 @@ async fn the_logins_own_error_is_told() {
 #[tokio::test]
 async fn a_federated_token_signs_in_to_the_vault() {
     let place = Place::new(|_| bundle("x", "", &json!({})));
-    let sts = Server::https(&place.root, |_, _| token("vault-token"));
-    let file = tempfile::NamedTempFile::new().unwrap();
-    fs_err::write(file.path(), "federated").unwrap();
-    let login = Login::WorkloadIdentity {
-        authority: sts.url().parse().unwrap(),
-        tenant: TENANT.into(),
-        app_id: APP_ID.into(),
-        token_file: file.path().to_owned(),
-    };
+    let proof = Proof::Federated(Arc::new(|| Ok(Secret::new("federated"))));
+    let login = Login::Bearer(Arc::new(app(&place.login, proof, &place.notes)));
     let address = Address::parse("kv-ir", "vault.lab.test").unwrap();
     let vault = Vault::open(VaultOptions { client: place.client(), address, login, witness: place.notes.clone() }).unwrap();
     vault.secret(&object("x")).await.unwrap();
-    assert_eq!(sts.seen()[0].field("client_assertion").as_deref(), Some("federated"));
+    assert_eq!(place.login.seen()[0].field("client_assertion").as_deref(), Some("federated"));
 }
 
 #[tokio::test]
@@ -392,8 +386,7 @@ fn developer_tools_sign_in_to_the_vault() {
 #[test]
 fn developer_tools_that_fail_are_told_once_with_what_to_do() {
     let told = with_tool("az", "echo \"ERROR: Please run 'az login' to setup account.\" >&2; exit 1");
-    let words =
-        "signing in to the vault by developer tools failed: az: ERROR: Please run 'az login' to setup account.; azd: azd not found on PATH";
+    let words = "signing in by developer tools failed: az: ERROR: Please run 'az login' to setup account.; azd: azd not found on PATH";
     assert!(told.starts_with("VaultLogin reading the secret `x` from https://kv-ir.vault.lab.test: "), "{told}");
     assert!(told.contains(words) && told.contains("run `az login`"), "{told}");
     assert_eq!(told.matches("setup account").count(), 1);

@@ -144,12 +144,16 @@ impl Request {
         Self::new(Method::DELETE, "taking back a permission", path, None)
     }
 
-    /// Lists the directory roles of whoever is signed in, through groups too.
-    pub fn own_roles() -> Self {
-        Self::get(
-            "reading your directory roles",
-            "/me/transitiveMemberOf/microsoft.graph.directoryRole?$select=id,displayName,roleTemplateId",
-        )
+    /// Lists the directory roles of whoever is signed in: through groups too, else those of the person alone, else the assignments
+    /// to that person. Not every tenant lets every person ask all of them.
+    pub fn own_roles(principal: &str) -> Vec<Self> {
+        let filter = encoded(&format!("principalId eq '{principal}'"));
+        let paths = [
+            "/me/transitiveMemberOf/microsoft.graph.directoryRole?$select=id,displayName,roleTemplateId".to_owned(),
+            "/me/memberOf?$select=id,displayName,roleTemplateId".to_owned(),
+            format!("/roleManagement/directory/roleAssignments?$filter={filter}"),
+        ];
+        paths.into_iter().map(|path| Self::get("reading your directory roles", path)).collect()
     }
 
     /// Lists what the tenant's audit log says of consent to a service principal.

@@ -3,8 +3,8 @@
 use super::types::{Column, arrow_schema};
 use crate::error::{Error, Kind, Result};
 use crate::kql::ast::TypeName;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
-use datafusion::arrow::datatypes::SchemaRef;
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::datatypes::SchemaRef;
 use std::sync::Arc;
 
 /// A named table's columns and rows.

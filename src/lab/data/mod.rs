@@ -113,7 +113,7 @@ mod tests {
     use super::clock::Clock;
     use super::*;
     use crate::kql::ast::TypeName;
-    use datafusion::arrow::array::{Array, RecordBatch, StringArray, TimestampNanosecondArray};
+    use arrow::array::{Array, RecordBatch, StringArray, TimestampNanosecondArray};
 
     /// The tables that hunters ask most, by the queries that are published.
     const FILLED: &str = "DeviceProcessEvents DeviceNetworkEvents DeviceFileEvents DeviceEvents CloudAppEvents EmailEvents

@@ -5,7 +5,7 @@ use crate::kql::{
     engine::{Column, arrow_type, format_datetime, format_timespan},
 };
 use crate::lab::options::Shape;
-use datafusion::arrow::{
+use arrow::{
     array::{Array, ArrayRef, AsArray, RecordBatch},
     compute::cast,
     datatypes::{DurationNanosecondType, Float64Type, Int32Type, Int64Type, TimestampNanosecondType},
@@ -191,7 +191,7 @@ fn nested(out: &mut Vec<u8>, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use datafusion::arrow::array::{BooleanArray, Float64Array, Int64Array, StringArray, TimestampNanosecondArray};
+    use arrow::array::{BooleanArray, Float64Array, Int64Array, StringArray, TimestampNanosecondArray};
     use std::sync::Arc;
 
     fn written(shape: Shape) -> String {

@@ -334,7 +334,7 @@ fn certificate_objects(certificates: &Certificates, now: i64) -> Result<Vec<Obje
     let object = |name: &str, pair: &KeyPair, exportable, pem| {
         let value = if pem { pair.pem(exportable)? } else { BASE64_STANDARD.encode(pair.pfx(exportable)?) };
         let mut version = version(Content::Certificate { pair: pair.clone(), exportable, pem, value }, now - 30 * DAY);
-        let expired = name == "ir-app-expired";
+        let expired = name.ends_with("-expired");
         version.from = Some(if expired { now - 400 * DAY } else { now - 30 * DAY });
         version.to = Some(if expired { now - 35 * DAY } else { now + 335 * DAY });
         Ok::<_, Error>(Object { name: name.to_owned(), versions: vec![version] })
@@ -345,6 +345,10 @@ fn certificate_objects(certificates: &Certificates, now: i64) -> Result<Vec<Obje
         object("ir-app-sign", &certificates.sealed, false, false)?,
         object("ir-app-unregistered", &certificates.unregistered, true, false)?,
         object("ir-app-expired", &certificates.expired, true, false)?,
+        object("ir-app-pem-unregistered", &certificates.unregistered, true, true)?,
+        object("ir-app-pem-expired", &certificates.expired, true, true)?,
+        object("ir-app-sign-unregistered", &certificates.unregistered, false, false)?,
+        object("ir-app-sign-expired", &certificates.expired, false, false)?,
         object("ir-app-ec", &certificates.elliptic, true, false)?,
     ])
 }

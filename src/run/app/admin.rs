@@ -188,8 +188,9 @@ fn caller(claims: &Claims) -> Caller {
         let list = claims.all.get(name)?.as_array()?;
         Some(list.iter().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>())
     };
-    let is_app = text("idtyp") == "app" || (text("idtyp").is_empty() && text("scp").is_empty());
-    Caller { is_app, roles: claims.roles.clone(), directory_roles: list("wids") }
+    let person = ["scp", "upn", "unique_name", "preferred_username"].iter().any(|name| !text(name).is_empty()) || list("wids").is_some();
+    let is_app = text("idtyp") == "app" || (text("idtyp").is_empty() && !person);
+    Caller { is_app, roles: claims.roles.clone(), object_id: claims.object_id.clone(), directory_roles: list("wids") }
 }
 
 /// The administrator's tokens, for Graph.

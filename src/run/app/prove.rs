@@ -4,10 +4,11 @@
 use super::{admin::Admin, screen::Screen};
 use crate::{
     api::{
-        glance::{self, glance},
+        catalogue::Catalogue,
+        glance::glance,
         hunting::{self, Answer, Api, DEADLINE, Rows},
+        pages,
     },
-    collect::catalogue::SOURCES,
     error::{Error, Kind, Result},
     identity::{Directory, claims},
     run::{
@@ -108,7 +109,7 @@ impl Proving<'_> {
     }
 
     async fn call(&self, profile: &Profile, api: Api, roles: &[&str], watch: &Screen) -> Result<()> {
-        let Some(cheap) = cheapest(api, roles) else { return Ok(()) };
+        let Some(cheap) = cheapest(api, roles)? else { return Ok(()) };
         watch.doing(&format!("proving: a call of {}", api.title()));
         let mut waits = Waits::new(CALL);
         loop {
@@ -142,8 +143,8 @@ impl Proving<'_> {
                 };
                 hunting::hunt(&transport, tenant.app.as_ref(), &request, &budget, &mut Dropped).await.map(drop)
             }
-            Cheap::Look { path, query } => {
-                let url = glance::url(&endpoint.url, path, query)?;
+            Cheap::Look(path) => {
+                let url = pages::below(&endpoint.url, path)?;
                 let call = Call::get(format!("looking at {path}"), url, format!("{}/{api}", tenant.id)).bearer(&endpoint.scope);
                 glance(&transport, tenant.app.as_ref(), &call, &budget).await.map(drop)
             }
@@ -156,16 +157,18 @@ const LACKING: &str = "RolesMissing";
 /// A call that costs little.
 enum Cheap {
     Hunt,
-    Look { path: &'static str, query: &'static str },
+    Look(String),
 }
 
 /// A query of no table where hunting is allowed, else one item of a source that is.
-fn cheapest(api: Api, roles: &[&str]) -> Option<Cheap> {
+fn cheapest(api: Api, roles: &[&str]) -> Result<Option<Cheap>> {
     if roles.contains(&api.permission()) {
-        return Some(Cheap::Hunt);
+        return Ok(Some(Cheap::Hunt));
     }
-    let allowed = |source: &&crate::collect::catalogue::Source| source.api == api && source.permissions.iter().any(|one| roles.contains(one));
-    SOURCES.iter().filter(allowed).find_map(|source| source.glance.map(|query| Cheap::Look { path: source.path, query }))
+    let roles: Vec<String> = roles.iter().map(|&role| role.to_owned()).collect();
+    let catalogue = Catalogue::built_in()?;
+    let open = catalogue.iter().filter(|source| source.api == api && !source.permission.is_empty() && source.is_open_to(&roles));
+    Ok(open.filter_map(crate::api::catalogue::Source::glance).next().map(Cheap::Look))
 }
 
 /// 2, 4, 8, 16, 16 ... seconds, up to a limit.

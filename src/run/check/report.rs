@@ -145,6 +145,9 @@ impl Report {
         let head: &[&str] = if several { &["tenant", "check", "", "found", "what to do"] } else { &["check", "", "found", "what to do"] };
         let mut table = console::table(head);
         table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic).set_width(width);
+        if let Some(tenants) = table.column_mut(0).filter(|_| several) {
+            tenants.set_constraint(comfy_table::ColumnConstraint::ContentWidth);
+        }
         for row in &self.checks {
             let whose = several.then(|| visible(row.tenant.as_deref().or(row.profile.as_deref()).unwrap_or_default()));
             table.add_row(whose.into_iter().chain(cells(row)));

@@ -123,7 +123,7 @@ async fn lists_have_pages_and_no_values() {
     }
     let mut unique = names.clone();
     unique.dedup();
-    assert!(pages >= 3 && names.len() == 14 && unique == names, "{pages} {names:?}");
+    assert!(pages >= 3 && names.len() > 14 && unique == names, "{pages} {names:?}");
     let versions = bench.vault("/secrets/ir-app-secret/versions?api-version=7.4").await.json();
     assert_eq!(versions["value"].as_array().unwrap().len(), 2);
 }

@@ -95,6 +95,14 @@ impl Bench {
         self.run_with_input(arguments, b"")
     }
 
+    /// Runs in a terminal that is said to be so many columns wide, and returns standard output.
+    #[track_caller]
+    pub(crate) fn run_at(&self, width: usize, arguments: &[&str]) -> String {
+        let output = self.command(arguments).env("COLUMNS", width.to_string()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     pub(crate) fn run_with_input(&self, arguments: &[&str], input: &[u8]) -> Outcome {
         use std::io::Write;
         let mut child = self.command(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

@@ -3,10 +3,10 @@
 //! Groups are many and rows wide, so the chosen rows are kept as places in the batches that they came in; batches of which
 //! little is still needed are compacted.
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StructArray, UInt32Array};
-use datafusion::arrow::compute::{interleave, take};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
-use datafusion::arrow::row::{OwnedRow, RowConverter, SortField};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StructArray, UInt32Array};
+use arrow::compute::{interleave, take};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use arrow::row::{OwnedRow, RowConverter, SortField};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
@@ -126,7 +126,7 @@ impl Chosen {
         Ok(())
     }
 
-    fn wins(&self, group: usize, key: Option<datafusion::arrow::row::Row<'_>>) -> bool {
+    fn wins(&self, group: usize, key: Option<arrow::row::Row<'_>>) -> bool {
         match (&self.places[group], self.choice, &self.keys[group], key) {
             (Some(_), Choice::First, ..) | (Some(_), _, _, None) => false,
             (None, ..) | (Some(_), _, None, Some(_)) => true,
@@ -157,7 +157,7 @@ impl Chosen {
     fn column(&self, index: usize, places: &[Place]) -> Result<ArrayRef> {
         let arrays: Vec<&dyn Array> = self.batches.iter().map(|batch| batch[index].as_ref()).collect();
         if arrays.is_empty() {
-            return Ok(datafusion::arrow::array::new_null_array(self.fields[index].data_type(), places.len()));
+            return Ok(arrow::array::new_null_array(self.fields[index].data_type(), places.len()));
         }
         Ok(interleave(&arrays, places)?)
     }
@@ -262,7 +262,7 @@ impl Single {
     fn kept(&self) -> Result<Vec<ArrayRef>> {
         match self.0.places.first().copied().flatten() {
             Some(place) => self.0.gathered(&[place]),
-            None => Ok(self.0.fields.iter().map(|field| datafusion::arrow::array::new_null_array(field.data_type(), 1)).collect()),
+            None => Ok(self.0.fields.iter().map(|field| arrow::array::new_null_array(field.data_type(), 1)).collect()),
         }
     }
 }

@@ -15,7 +15,7 @@ use super::Planner;
 use super::columns::{Computed, matches};
 use super::relation::{Slot, column};
 use crate::kql::ast::{Expr, ExprKind, Literal, Span, TypeName};
-use datafusion::arrow::array::{Array, StringArray, StructArray};
+use arrow::array::{Array, StringArray, StructArray};
 use datafusion::functions_aggregate::average::avg_udaf;
 use datafusion::functions_aggregate::count::count_udaf;
 use datafusion::functions_aggregate::min_max::{max_udaf, min_udaf};

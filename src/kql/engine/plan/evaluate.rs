@@ -17,7 +17,7 @@ use super::relation::{Relation, Slot, column};
 use super::rows::aggregate;
 use super::statements::Outcome;
 use crate::kql::ast::{ColumnDeclaration, Expr, ExprKind, Span, TypeName};
-use datafusion::arrow::array::Array;
+use arrow::array::Array;
 use datafusion::logical_expr::{Case, Expr as PlanExpr, lit};
 
 /// Columns that `FileProfile` adds. What it knows is the cloud's: here they are empty.

@@ -14,8 +14,8 @@ use super::relation::{Relation, Slot, column};
 use super::sources::literal_text;
 use super::union::property;
 use crate::kql::ast::{ExpandColumn, Expr, Operator, Property, Span, TypeName};
-use datafusion::arrow::array::{Array, ListBuilder, StringBuilder};
-use datafusion::arrow::datatypes::{DataType, Field};
+use arrow::array::{Array, ListBuilder, StringBuilder};
+use arrow::datatypes::{DataType, Field};
 use datafusion::common::{Column as PlanColumn, UnnestOptions};
 use datafusion::functions_window::row_number::row_number_udwf;
 use datafusion::logical_expr::expr::{WindowFunction, WindowFunctionParams};
@@ -201,11 +201,7 @@ fn not_null(element: Value) -> Value {
 }
 
 /// The elements of each cell: of arrays; of bags as bags of one member, or as pairs; of anything else itself; of null one null.
-fn elements(
-    array: &datafusion::arrow::array::ArrayRef,
-    pairs: bool,
-    limit: usize,
-) -> datafusion::error::Result<datafusion::arrow::array::ArrayRef> {
+fn elements(array: &arrow::array::ArrayRef, pairs: bool, limit: usize) -> datafusion::error::Result<arrow::array::ArrayRef> {
     let cells = texts(array)?;
     let mut lists = ListBuilder::new(StringBuilder::new());
     for row in 0..cells.len() {
@@ -233,8 +229,8 @@ fn items(json: &str, pairs: bool) -> Vec<String> {
 }
 
 /// The numbers from 0 of each list's elements.
-fn indices(array: &datafusion::arrow::array::ArrayRef) -> datafusion::error::Result<datafusion::arrow::array::ArrayRef> {
-    let lists = super::super::scalar::cells::typed::<datafusion::arrow::array::ListArray>(array)?;
+fn indices(array: &arrow::array::ArrayRef) -> datafusion::error::Result<arrow::array::ArrayRef> {
+    let lists = super::super::scalar::cells::typed::<arrow::array::ListArray>(array)?;
     let mut made = ListBuilder::new(StringBuilder::new());
     for row in 0..lists.len() {
         let count = if lists.is_null(row) { 1 } else { lists.value(row).len() };

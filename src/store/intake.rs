@@ -1,0 +1,165 @@
+//! Rows as they arrive, written in several formats at once.
+//!
+//! NDJSON is written where the rows come in; every other format has a thread of its own, fed with batches through a queue that holds a
+//! few: while the disk or the encoder is slow, the reading waits, and memory stays as it is. NDJSON is written even where it is not
+//! asked for: a format whose columns are not known ahead, or turn out otherwise, is made from it once the answer is whole.
+
+use super::{
+    case::Case,
+    commit::{Facts, Written},
+    derive::{NdjsonFiles, derive},
+    draft::{Draft, Sealed},
+    place::{Format, Place},
+    table::{About, Columns},
+    workers::Workers,
+};
+use crate::{error::Result, journal::Column};
+use std::{mem, path::PathBuf, sync::Arc};
+
+/// Rows are handed to the threads in batches of this many bytes.
+const BATCH: usize = 256 << 10;
+
+/// What the rows are to become.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// The formats, NDJSON among them or not, each once.
+    pub formats: Vec<Format>,
+    /// NDJSON stays, whether asked for or not: it is what an interrupted job goes on from.
+    pub keeps_ndjson: bool,
+    /// What files with metadata say of their rows.
+    pub about: About,
+}
+
+impl Wanted {
+    pub(super) fn keeps(&self) -> bool {
+        self.keeps_ndjson || self.formats.contains(&Format::Ndjson)
+    }
+
+    /// Returns the formats that are not the rows themselves.
+    pub(super) fn others(&self) -> impl Iterator<Item = Format> {
+        self.formats.iter().copied().filter(|format| *format != Format::Ndjson)
+    }
+}
+
+/// Takes the rows of one answer. Dropped, it leaves nothing.
+#[derive(Debug)]
+pub struct Intake {
+    dir: PathBuf,
+    place: Place,
+    wanted: Wanted,
+    draft: Draft,
+    batch: Vec<u8>,
+    workers: Workers,
+}
+
+/// Files that are whole and durable under temporary names.
+#[derive(Debug)]
+pub struct Harvest {
+    pub(super) files: Vec<Sealed>,
+}
+
+impl Case {
+    /// Begins files of rows that are to stand at `place`, each in its format.
+    ///
+    /// # Errors
+    /// [`Kind::Disk`].
+    pub fn intake(&self, place: &Place, wanted: Wanted) -> Result<Intake> {
+        let place = place.format(Format::Ndjson);
+        let create = if wanted.keeps() { Draft::create } else { Draft::passing };
+        let draft = create(&self.dir, place.clone())?;
+        Ok(Intake { dir: self.dir.clone(), place, wanted, draft, batch: Vec::new(), workers: Workers::default() })
+    }
+
+    /// Makes files part of the case, one after the other; what they replace gives way to the last. NDJSON comes first: whatever
+    /// happens in between, the others can be made from it.
+    ///
+    /// # Errors
+    /// As [`Case::commit`].
+    pub fn commit_all(&self, harvest: Harvest, mut facts: Facts) -> Result<Vec<Written>> {
+        let replaces = mem::take(&mut facts.replaces);
+        let last = harvest.files.len().saturating_sub(1);
+        let mut replaces = Some(replaces);
+        let commit = |(at, sealed): (usize, Sealed)| {
+            let replaces = if at == last { replaces.take().unwrap_or_default() } else { Vec::new() };
+            self.commit(sealed, Facts { replaces, ..facts.clone() })
+        };
+        harvest.files.into_iter().enumerate().map(commit).collect()
+    }
+}
+
+impl Intake {
+    /// Says the columns of the rows to come. Without it the formats that need them are made at the end.
+    ///
+    /// # Errors
+    /// [`Kind::Disk`], [`Kind::Usage`] for a format that was not built in.
+    pub fn columns(&mut self, schema: &[Column]) -> Result<()> {
+        if self.draft.rows() > 0 || !self.workers.is_empty() {
+            return Ok(());
+        }
+        let columns = Columns::declared(schema);
+        self.wanted.others().try_for_each(|format| self.workers.start(&self.dir, &self.place, format, columns.clone(), &self.wanted.about))
+    }
+
+    /// Takes a row: the bytes of a JSON object as the service sent them, without line breaks.
+    ///
+    /// # Errors
+    /// [`Kind::Disk`].
+    pub fn row(&mut self, row: &[u8]) -> Result<()> {
+        self.draft.row(row)?;
+        if self.workers.is_empty() {
+            return Ok(());
+        }
+        self.batch.extend_from_slice(row);
+        self.batch.push(b'\n');
+        if self.batch.len() >= BATCH { self.hand_on() } else { Ok(()) }
+    }
+
+    /// Forgets all rows: the answer they came from was cut off and comes again.
+    ///
+    /// # Errors
+    /// [`Kind::Disk`].
+    pub fn restart(&mut self) -> Result<()> {
+        self.workers = Workers::default();
+        self.batch.clear();
+        self.draft.restart()
+    }
+
+    /// Returns the rows so far.
+    pub fn rows(&self) -> u64 {
+        self.draft.rows()
+    }
+
+    /// Returns the bytes of NDJSON so far.
+    pub fn bytes(&self) -> u64 {
+        self.draft.bytes()
+    }
+
+    /// Ends the files and makes them durable. `schema` is the answer's, now that it is whole. It waits for the disk and for what is
+    /// still to be encoded.
+    ///
+    /// # Errors
+    /// [`Kind::Disk`].
+    pub fn finish(mut self, schema: &[Column]) -> Result<Harvest> {
+        self.hand_on()?;
+        let Self { dir, place, wanted, draft, workers, .. } = self;
+        let pending = workers.end();
+        let rows = draft.seal()?;
+        let mut files = pending.join()?;
+        let left: Vec<Format> = wanted.others().filter(|format| files.iter().all(|file| file.place.kind() != *format)).collect();
+        files.extend(derive(&dir, &place, &NdjsonFiles(vec![rows.temp.to_path_buf()]), schema, &left, &wanted.about)?);
+        files.sort_by_key(|file| wanted.formats.iter().position(|format| *format == file.place.kind()));
+        if wanted.keeps() {
+            files.insert(0, rows);
+        }
+        Ok(Harvest { files })
+    }
+
+    /// Hands a batch to every thread.
+    fn hand_on(&mut self) -> Result<()> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let batch = mem::replace(&mut self.batch, Vec::with_capacity(BATCH + (BATCH >> 2)));
+        self.workers.take(&Arc::new(batch))
+    }
+}

@@ -1,0 +1,179 @@
+//! The members of a JSON object, found without building anything: where each key and each value lies in the row's text.
+//!
+//! Rows were checked when they came, so that this only has to find ends; of what is no row it says so, and never panics.
+
+use std::ops::Range;
+
+/// Goes through the members of a row.
+#[derive(Debug)]
+pub(super) struct Fields<'a> {
+    row: &'a [u8],
+    at: usize,
+    begun: bool,
+    over: bool,
+}
+
+/// A member: its key without the quotes, escapes as they stand, and its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Field {
+    pub(super) key: Range<usize>,
+    pub(super) value: Range<usize>,
+}
+
+/// The text is no JSON object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NoRow;
+
+impl<'a> Fields<'a> {
+    pub(super) fn new(row: &'a str) -> Self {
+        Self { row: row.as_bytes(), at: 0, begun: false, over: false }
+    }
+
+    fn member(&mut self) -> Option<Option<Field>> {
+        let opened = if self.begun { b',' } else { b'{' };
+        self.space();
+        match *self.row.get(self.at)? {
+            b'}' if self.begun => return Some(None),
+            byte if byte == opened => self.at += 1,
+            _ => return None,
+        }
+        self.space();
+        if !self.begun && self.row.get(self.at) == Some(&b'}') {
+            return Some(None);
+        }
+        self.begun = true;
+        self.field().map(Some)
+    }
+
+    fn field(&mut self) -> Option<Field> {
+        if self.row.get(self.at) != Some(&b'"') {
+            return None;
+        }
+        let key = self.at + 1..text_end(self.row, self.at + 1)?;
+        self.at = key.end + 1;
+        self.space();
+        if self.row.get(self.at) != Some(&b':') {
+            return None;
+        }
+        self.at += 1;
+        self.space();
+        let value = self.at..value_end(self.row, self.at)?;
+        self.at = value.end;
+        Some(Field { key, value })
+    }
+
+    #[inline]
+    fn space(&mut self) {
+        while matches!(self.row.get(self.at), Some(b' ' | b'\t' | b'\r' | b'\n')) {
+            self.at += 1;
+        }
+    }
+}
+
+impl Iterator for Fields<'_> {
+    type Item = Result<Field, NoRow>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.over {
+            return None;
+        }
+        match self.member() {
+            Some(Some(field)) => Some(Ok(field)),
+            ended => {
+                self.over = true;
+                ended.is_none().then_some(Err(NoRow))
+            }
+        }
+    }
+}
+
+/// Returns where the quote stands that ends a string whose text begins at `at`.
+fn text_end(row: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        let found = at + memchr::memchr2(b'"', b'\\', row.get(at..)?)?;
+        if row.get(found) == Some(&b'"') {
+            return Some(found);
+        }
+        at = found + 2;
+    }
+}
+
+fn value_end(row: &[u8], at: usize) -> Option<usize> {
+    match row.get(at)? {
+        b'"' => text_end(row, at + 1).map(|end| end + 1),
+        b'{' | b'[' => nested_end(row, at),
+        _ => {
+            let ends = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n');
+            row.get(at..)?.iter().position(ends).filter(|length| *length > 0).map(|length| at + length)
+        }
+    }
+}
+
+fn nested_end(row: &[u8], mut at: usize) -> Option<usize> {
+    let mut depth = 0_usize;
+    loop {
+        match row.get(at)? {
+            b'"' => at = text_end(row, at + 1)?,
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth -= 1,
+            _ => {}
+        }
+        at += 1;
+        if depth == 0 {
+            return Some(at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn members(row: &str) -> Result<Vec<(&str, &str)>, NoRow> {
+        Fields::new(row).map(|field| field.map(|field| (&row[field.key], &row[field.value]))).collect()
+    }
+
+    #[test]
+    fn members_lie_where_they_stand() {
+        let row = r#" { "a" : 1 ,"b\"":"x\\","c":{"d":["}",{"e":"]\""}]} , "":null,"ü":"\ud800", "t":true }"#;
+        let expected =
+            [("a", "1"), ("b\\\"", r#""x\\""#), ("c", r#"{"d":["}",{"e":"]\""}]}"#), ("", "null"), ("ü", r#""\ud800""#), ("t", "true")];
+        assert_eq!(members(row).unwrap(), expected);
+        assert_eq!(members("{}").unwrap(), []);
+        assert_eq!(members(" { } ").unwrap(), []);
+    }
+
+    #[test]
+    fn what_is_no_row_is_told() {
+        for text in
+            ["", "[]", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":}", "{a:1}", "{\"a\":\"x", "{\"a\":[1", "{\"a\":1 2}", "{,}", "1"]
+        {
+            assert!(members(text).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_makes_it_panic(text in "[{}\\[\\]\",:\\\\a1 é]{0,24}") {
+            drop(members(&text));
+        }
+
+        #[test]
+        fn agrees_with_serde_json(names in proptest::collection::vec("(?s).{0,6}", 0..6), values in proptest::collection::vec("(?s).{0,9}", 6)) {
+            let mut object = serde_json::Map::new();
+            for (index, name) in names.iter().enumerate() {
+                let value = &values[index % values.len()];
+                object.insert(name.clone(), if index % 2 == 0 { serde_json::json!(value) } else { serde_json::json!({ value: [value, 1, null] }) });
+            }
+            let row = serde_json::Value::Object(object.clone()).to_string();
+            let found = members(&row).unwrap();
+            prop_assert_eq!(found.len(), object.len());
+            for ((key, value), (name, expected)) in found.into_iter().zip(&object) {
+                prop_assert_eq!(&serde_json::from_str::<String>(&format!("\"{key}\"")).unwrap(), name);
+                prop_assert_eq!(&serde_json::from_str::<serde_json::Value>(value).unwrap(), expected);
+            }
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Apache Parquet: columns with the schema's types, zstd, and what the file is about in its metadata.
+//!
+//! Times are UTC in nanoseconds, the only unit that 100 ns ticks are whole numbers of. Rows are gathered to batches, batches to row
+//! groups of about a million values; what is gathered is bounded in bytes too, however long a row is.
+
+use super::{
+    cells::Cells,
+    columns::{Column, Columns},
+    encode::{About, Encode, Refused},
+    value::{self, Kind},
+};
+use crate::error::{Error, Kind as Failing, Result};
+use ::parquet::{
+    arrow::ArrowWriter,
+    basic::{Compression, ZstdLevel},
+    errors::ParquetError,
+    file::{
+        metadata::KeyValue,
+        properties::{EnabledStatistics, WriterProperties},
+    },
+};
+use arrow::{
+    array::{ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder, TimestampNanosecondBuilder},
+    datatypes::{DataType, Field, Schema, TimeUnit},
+    record_batch::{RecordBatch, RecordBatchOptions},
+};
+use std::{io::Write, sync::Arc};
+
+/// Values of a row group, over all columns. Readers work on groups side by side, and take one into memory at a time.
+const GROUP: usize = 1_000_000;
+/// A row group is ended at this many bytes too, encoded.
+const GROUP_BYTES: usize = 32 << 20;
+/// A batch is handed to the encoder at so many rows or bytes of rows.
+const BATCH_ROWS: usize = 4_096;
+const BATCH_BYTES: usize = 4 << 20;
+/// Levels above 1 took half as long again for files no smaller.
+const ZSTD: i32 = 1;
+/// Prefix of our words in a file's metadata.
+const PREFIX: &str = "ircollect.";
+
+/// A table as Parquet.
+pub(super) struct Parquet<W: Write + Send> {
+    writer: ArrowWriter<W>,
+    schema: Arc<Schema>,
+    cells: Cells,
+    builders: Vec<Builder>,
+    gathered: (usize, usize),
+    rows: u64,
+    room: String,
+}
+
+impl<W: Write + Send> Parquet<W> {
+    pub(super) fn new(columns: Columns, about: &About, to: W) -> Result<Self> {
+        let columns = if columns.list().is_empty() { with_one_column() } else { columns };
+        let schema = Arc::new(Schema::new(columns.list().iter().map(field).collect::<Vec<_>>()));
+        let properties = properties(columns.list().len()).set_key_value_metadata(Some(words(about))).build();
+        let writer = ArrowWriter::try_new(to, Arc::clone(&schema), Some(properties)).map_err(failed)?;
+        let builders = columns.list().iter().map(|column| Builder::new(column.kind)).collect();
+        Ok(Self { writer, schema, cells: Cells::new(columns, false), builders, gathered: (0, 0), rows: 0, room: String::new() })
+    }
+
+    /// Takes the cells of the row that was laid out. A misfit leaves the builders uneven: nothing is made of them then.
+    fn append(&mut self, row: &str) -> Result<(), Refused> {
+        for (at, builder) in self.builders.iter_mut().enumerate() {
+            builder.append(self.cells.get(row, at), &mut self.room).ok_or(Refused::Misfit)?;
+        }
+        Ok(())
+    }
+
+    fn hand_on(&mut self) -> Result<()> {
+        let options = RecordBatchOptions::new().with_row_count(Some(self.gathered.0));
+        let arrays: Vec<ArrayRef> = self.builders.iter_mut().map(Builder::finish).collect();
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options);
+        let batch = batch.map_err(|error| failed(ParquetError::ArrowError(error.to_string())))?;
+        self.writer.write(&batch).map_err(failed)?;
+        self.gathered = (0, 0);
+        if self.writer.in_progress_size() >= GROUP_BYTES { self.writer.flush().map_err(failed) } else { Ok(()) }
+    }
+}
+
+impl<W: Write + Send> Encode<W> for Parquet<W> {
+    fn row(&mut self, row: &str) -> Result<(), Refused> {
+        self.cells.lay(row)?;
+        self.append(row)?;
+        self.rows += 1;
+        self.gathered = (self.gathered.0 + 1, self.gathered.1 + row.len());
+        if self.gathered.0 >= BATCH_ROWS || self.gathered.1 >= BATCH_BYTES {
+            self.hand_on()?;
+        }
+        Ok(())
+    }
+
+    fn end(mut self: Box<Self>) -> Result<W> {
+        if self.gathered.0 > 0 {
+            self.hand_on()?;
+        }
+        self.writer.append_key_value_metadata(word("rows", self.rows.to_string()));
+        self.writer.into_inner().map_err(failed)
+    }
+}
+
+/// Readers refuse a file without columns; rows without members get one that is empty.
+fn with_one_column() -> Columns {
+    let mut columns = Columns::default();
+    columns.add("", Kind::Text, true);
+    columns
+}
+
+/// Returns how all our files are written.
+pub(super) fn properties(columns: usize) -> ::parquet::file::properties::WriterPropertiesBuilder {
+    let zstd = ZstdLevel::try_new(ZSTD).unwrap_or_default();
+    WriterProperties::builder()
+        .set_compression(Compression::ZSTD(zstd))
+        .set_max_row_group_row_count(Some((GROUP / columns.max(1)).max(1)))
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_created_by(concat!("ircollect ", env!("CARGO_PKG_VERSION")).to_owned())
+}
+
+/// Returns what a file says of itself.
+pub(super) fn words(about: &About) -> Vec<KeyValue> {
+    let name = word("name", about.name.clone());
+    std::iter::once(name).chain(about.facts.iter().map(|(key, value)| word(key, value.clone()))).collect()
+}
+
+pub(super) fn word(key: &str, value: String) -> KeyValue {
+    KeyValue::new(format!("{PREFIX}{key}"), value)
+}
+
+fn field(column: &Column) -> Field {
+    let kind = match column.kind {
+        Kind::Text => DataType::Utf8,
+        Kind::Int => DataType::Int64,
+        Kind::Double => DataType::Float64,
+        Kind::Bool => DataType::Boolean,
+        Kind::Time => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
+    };
+    Field::new(&column.name, kind, true)
+}
+
+/// Gathers the values of a column.
+enum Builder {
+    Text(StringBuilder),
+    Int(Int64Builder),
+    Double(Float64Builder),
+    Bool(BooleanBuilder),
+    Time(TimestampNanosecondBuilder),
+}
+
+impl Builder {
+    fn new(kind: Kind) -> Self {
+        match kind {
+            Kind::Text => Self::Text(StringBuilder::new()),
+            Kind::Int => Self::Int(Int64Builder::new()),
+            Kind::Double => Self::Double(Float64Builder::new()),
+            Kind::Bool => Self::Bool(BooleanBuilder::new()),
+            Kind::Time => Self::Time(TimestampNanosecondBuilder::new().with_timezone("UTC")),
+        }
+    }
+
+    /// Takes a value, or null; none where it does not fit.
+    #[inline]
+    fn append(&mut self, value: Option<&str>, room: &mut String) -> Option<()> {
+        match (self, value) {
+            (Self::Text(to), Some(value)) => to.append_value(value::text(value, room)),
+            (Self::Int(to), Some(value)) => to.append_value(value::int(value)?),
+            (Self::Double(to), Some(value)) => to.append_value(value::double(value)?),
+            (Self::Bool(to), Some(value)) => to.append_value(value::truth(value)?),
+            (Self::Time(to), Some(value)) => to.append_value(value::time(value)?),
+            (Self::Text(to), None) => to.append_null(),
+            (Self::Int(to), None) => to.append_null(),
+            (Self::Double(to), None) => to.append_null(),
+            (Self::Bool(to), None) => to.append_null(),
+            (Self::Time(to), None) => to.append_null(),
+        }
+        Some(())
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        match self {
+            Self::Text(from) => Arc::new(from.finish()),
+            Self::Int(from) => Arc::new(from.finish()),
+            Self::Double(from) => Arc::new(from.finish()),
+            Self::Bool(from) => Arc::new(from.finish()),
+            Self::Time(from) => Arc::new(from.finish()),
+        }
+    }
+}
+
+/// Returns the error of ours that lies at the bottom of one of Parquet's, or words it.
+pub(super) fn failed(error: ParquetError) -> Error {
+    match error {
+        ParquetError::External(cause) => match cause.downcast::<std::io::Error>() {
+            Ok(error) => super::encode::written(*error),
+            Err(cause) => Error::new(Failing::Disk, format!("writing Parquet failed: {cause}")).caused_by(cause),
+        },
+        error => Error::new(Failing::Disk, format!("writing Parquet failed: {error}")).caused_by(error),
+    }
+}
