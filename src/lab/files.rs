@@ -117,7 +117,10 @@ pub(super) fn az_admin_script(world: &World) -> String {
     let (now, lifetime) = (jiff::Timestamp::now().as_second(), 3_600);
     let answer = |audience: &str| {
         let (token, expires) = (world.person_token(audience, now, lifetime), now + lifetime);
-        format!(r#"{{"accessToken": "{token}", "expires_on": {expires}, "expiresOn": "{}", "subscription": "1ab00000-0000-4000-8000-0000000005ab", "tenant": "{HOME}", "tokenType": "Bearer"}}"#, local(expires))
+        format!(
+            r#"{{"accessToken": "{token}", "expires_on": {expires}, "expiresOn": "{}", "subscription": "1ab00000-0000-4000-8000-0000000005ab", "tenant": "{HOME}", "tokenType": "Bearer"}}"#,
+            local(expires)
+        )
     };
     format!(
         r#"#!/bin/sh

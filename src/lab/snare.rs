@@ -42,7 +42,9 @@ impl Snare {
         match call.service {
             Service::Vault => true,
             Service::Authority => call.path.ends_with("/token"),
-            Service::Graph => ["/v1.0/applications", "/v1.0/servicePrincipals", "/v1.0/me"].iter().any(|start| call.path.starts_with(start)),
+            Service::Graph => {
+                ["/v1.0/applications", "/v1.0/servicePrincipals", "/v1.0/me"].iter().any(|start| call.path.starts_with(start))
+            }
             _ => false,
         }
     }

@@ -17,8 +17,8 @@ use super::{
     vault::{Certificates, Secrets, Vaults},
     wire::{Call, Reply, Service},
 };
-use axum::body::{Body, to_bytes};
 use crate::error::{Error, Kind, Result};
+use axum::body::{Body, to_bytes};
 use std::{
     collections::BTreeMap,
     net::SocketAddr,

@@ -122,7 +122,11 @@ pub(super) fn lenient(file: &File, inputs: &Inputs<'_>) -> Result<Lenient> {
     let name = match select(file, inputs) {
         Ok(names) => match names.as_slice() {
             [one] => one.clone(),
-            _ => return Err(Error::new(Kind::Usage, "`app` works on one profile, and several were chosen").hint("choose one with --profile")),
+            _ => {
+                return Err(
+                    Error::new(Kind::Usage, "`app` works on one profile, and several were chosen").hint("choose one with --profile")
+                );
+            }
         },
         // Several to choose from, and none is needed.
         Err(_) if said && inputs.global.profile.is_empty() && !inputs.global.all_profiles => DEFAULT.to_owned(),

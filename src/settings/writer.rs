@@ -36,7 +36,9 @@ pub struct NewProfile {
 /// [`Kind::Usage`].
 pub fn check_profile(path: &Path, name: &str, app_id: Option<&str>) -> Result<()> {
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
-        return Err(Error::new(Kind::Usage, format!("`{}` is no name for a profile", name.escape_debug())).hint("take letters, digits, - and _"));
+        return Err(
+            Error::new(Kind::Usage, format!("`{}` is no name for a profile", name.escape_debug())).hint("take letters, digits, - and _")
+        );
     }
     let document = read(path)?;
     let present = document.get("profiles").and_then(|profiles| profiles.get(name)).and_then(|profile| profile.get("app_id"));
@@ -165,7 +167,10 @@ mod tests {
             assert!(written.contains(line), "{line} is not in\n{written}");
         }
         assert!(written.contains("[profiles.ir]\ntenant = \"t\"\napp_id = \"a\"\n"), "{written}");
-        assert!(written.contains(r#"credential = { vault = "https://kv.vault.azure.net", certificate = "ir-app", sign = "vault" }"#), "{written}");
+        assert!(
+            written.contains(r#"credential = { vault = "https://kv.vault.azure.net", certificate = "ir-app", sign = "vault" }"#),
+            "{written}"
+        );
         assert!(!write_profile(&path, &profile("a")).unwrap(), "the second time nothing changes");
         assert_eq!(write_profile(&path, &profile("b")).unwrap_err().kind(), Kind::Usage);
     }

@@ -213,7 +213,8 @@ pub(super) async fn register(
     let mut keys = current.keys.clone();
     keys.push(KeyCredential::of_certificate(&held.der, &subject(order.object)));
     let request = Request::set_keys(&application.id, UPLOAD, &keys);
-    let about = || facts([("object_id", &application.id), ("app_id", &application.app_id), ("object", order.object), ("version", &held.version)]);
+    let about =
+        || facts([("object_id", &application.id), ("app_id", &application.app_id), ("object", order.object), ("version", &held.version)]);
     let tried = || hands.change("key-add", &request, about());
     // The same list again changes nothing more.
     let young = order.fresh || is_young(application);

@@ -6,7 +6,7 @@ use super::{
     hands::{Hands, facts},
     patience::propagates,
     permissions::{APIS, Permission, Permissions, api_of, identity},
-    registration::{Found, declared, ensure_principal, existing, Registration},
+    registration::{Found, Registration, declared, ensure_principal, existing},
 };
 use crate::{
     api::{
@@ -131,7 +131,13 @@ pub(super) async fn grant(
     Ok(wanted.clone())
 }
 
-async fn assign(hands: &Hands<'_>, resources: &Resources, principal: &ServicePrincipal, fresh: bool, permission: &Permission) -> Result<()> {
+async fn assign(
+    hands: &Hands<'_>,
+    resources: &Resources,
+    principal: &ServicePrincipal,
+    fresh: bool,
+    permission: &Permission,
+) -> Result<()> {
     let (resource, role) = resources.role(permission)?;
     let title = permission.to_string();
     let request = Request::assign(&principal.id, &resource.id, role, &title);

@@ -128,10 +128,9 @@ impl Caller {
         let has = |any: &&&[&str]| !any.iter().any(|role| self.roles.iter().any(|held| held == role));
         let Some(missing) = permissions(duty).iter().find(has) else { return Ok(()) };
         let message = format!("the administrator's application lacks the Graph permission {}, which it takes {}", missing[0], duty.words());
-        Err(Error::new(Kind::Permission, message).with_code("MissingPermission").hint(format!(
-            "grant it {} for as long as this takes, or run this signed in as a person (`az login`)",
-            missing.join(" or ")
-        )))
+        Err(Error::new(Kind::Permission, message)
+            .with_code("MissingPermission")
+            .hint(format!("grant it {} for as long as this takes, or run this signed in as a person (`az login`)", missing.join(" or "))))
     }
 }
 
@@ -153,7 +152,9 @@ fn lacking(duty: Duty) -> Error {
         .hint(format!("any of these will do: {}; if it is yours to activate (PIM), do, and run `az login` anew", names.join(", ")));
     match duty {
         Duty::Register => error.hint("or hand `ircollect app manifest` to somebody who has it"),
-        Duty::Consent(_) => error.hint("or leave the consent to somebody who has it: create with --no-consent, then they run `ircollect app consent`"),
+        Duty::Consent(_) => {
+            error.hint("or leave the consent to somebody who has it: create with --no-consent, then they run `ircollect app consent`")
+        }
     }
 }
 
@@ -171,7 +172,8 @@ mod tests {
 
     #[test]
     fn an_application_is_judged_by_its_permissions() {
-        let caller = |roles: &[&str]| Caller { is_app: true, roles: roles.iter().map(|&role| role.to_owned()).collect(), ..Caller::default() };
+        let caller =
+            |roles: &[&str]| Caller { is_app: true, roles: roles.iter().map(|&role| role.to_owned()).collect(), ..Caller::default() };
         assert!(caller(&["Application.ReadWrite.All"]).check_permissions(Duty::Register).is_ok());
         let error = caller(&["Application.ReadWrite.All"]).check_permissions(Duty::Consent(Api::Graph)).unwrap_err();
         assert!(error.kind() == Kind::Permission && error.message().contains("AppRoleAssignment.ReadWrite.All"));

@@ -189,9 +189,8 @@ impl Hands<'_> {
         let Some(app_id) = app_id.filter(|_| !self.dry) else { return error };
         let done = self.changes();
         let error = if done.is_empty() { error } else { error.hint(format!("done so far: {}", done.join("; "))) };
-        error.hint(format!(
-            "the same command again does what is missing; `ircollect app remove --app-id {app_id}` takes back what is there"
-        ))
+        error
+            .hint(format!("the same command again does what is missing; `ircollect app remove --app-id {app_id}` takes back what is there"))
     }
 }
 

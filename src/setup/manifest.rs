@@ -34,7 +34,8 @@ pub fn manifest(what: &Manifest<'_>) -> Result<(Value, String)> {
     for api in APIS {
         let roles = what.permissions.iter().filter(|one| one.api == api).map(|one| {
             let id = one.known_id().ok_or_else(|| {
-                Error::new(Kind::Usage, format!("the id of `{one}` is not known here")).hint("add that permission by its name in the portal")
+                Error::new(Kind::Usage, format!("the id of `{one}` is not known here"))
+                    .hint("add that permission by its name in the portal")
             })?;
             Ok(json!({"id": id, "type": "Role"}))
         });
@@ -49,8 +50,10 @@ pub fn manifest(what: &Manifest<'_>) -> Result<(Value, String)> {
 
 fn steps(what: &Manifest<'_>) -> String {
     let vault = what.vault.unwrap_or("(your vault)");
-    let kind = if what.multi_tenant { "Accounts in any organizational directory" } else { "Accounts in this organizational directory only" };
-    let mut text = String::from("Steps, for somebody with the roles Cloud Application Administrator and Privileged Role Administrator:\n\n");
+    let kind =
+        if what.multi_tenant { "Accounts in any organizational directory" } else { "Accounts in this organizational directory only" };
+    let mut text =
+        String::from("Steps, for somebody with the roles Cloud Application Administrator and Privileged Role Administrator:\n\n");
     let mut number = 0;
     let mut step = |words: String| {
         number += 1;
@@ -69,7 +72,10 @@ fn steps(what: &Manifest<'_>) -> String {
     match what.kind {
         CredentialKind::Certificate => {
             step(format!("Key vault {vault} > Certificates > Generate: name `{}`, self-signed, PKCS #12, RSA 2048,", what.object));
-            let _ = writeln!(text, "      Advanced policy: Exportable Private Key: No; extended key usage 1.3.6.1.5.5.7.3.2; validity 3 months.");
+            let _ = writeln!(
+                text,
+                "      Advanced policy: Exportable Private Key: No; extended key usage 1.3.6.1.5.5.7.3.2; validity 3 months."
+            );
             let mut step = |words: String| {
                 number += 1;
                 let _ = writeln!(text, "{number:>2}. {words}");
@@ -79,7 +85,10 @@ fn steps(what: &Manifest<'_>) -> String {
         }
         CredentialKind::Secret => {
             step("App registration > Certificates & secrets > New client secret: 30 days. Copy its value at once.".to_owned());
-            step(format!("Key vault {vault} > Secrets > Generate: name `{}`, that value, the same expiry. Keep no other copy.", what.object));
+            step(format!(
+                "Key vault {vault} > Secrets > Generate: name `{}`, that value, the same expiry. Keep no other copy.",
+                what.object
+            ));
         }
     }
     let sign = if what.kind == CredentialKind::Certificate { ", sign = \"vault\"" } else { "" };
@@ -111,6 +120,9 @@ mod tests {
         assert_eq!(json["requiredResourceAccess"][0]["resourceAccess"].as_array().unwrap().len(), 3);
         assert_eq!(json["requiredResourceAccess"][1]["resourceAppId"], "fc780465-2017-40d4-a0c5-307022471b92");
         assert!(json.to_string().contains("dd98c7f5-2d42-42d3-a0e4-633161547251") && !json.to_string().contains("Scope"));
-        assert!(steps.contains(" 6. App registration > Certificates & secrets > Upload") && steps.contains("Exportable Private Key: No"), "{steps}");
+        assert!(
+            steps.contains(" 6. App registration > Certificates & secrets > Upload") && steps.contains("Exportable Private Key: No"),
+            "{steps}"
+        );
     }
 }

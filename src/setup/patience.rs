@@ -45,7 +45,11 @@ impl<'a> Patience<'a> {
     }
 
     /// Makes tries until one succeeds, fails in a way that time does not heal, or the limit is reached.
-    pub(super) async fn until<T, F: Future<Output = Result<T>>>(mut self, mut work: impl FnMut() -> F, heals: impl Fn(&Error) -> bool) -> Result<T> {
+    pub(super) async fn until<T, F: Future<Output = Result<T>>>(
+        mut self,
+        mut work: impl FnMut() -> F,
+        heals: impl Fn(&Error) -> bool,
+    ) -> Result<T> {
         loop {
             match work().await {
                 Err(error) if heals(&error) => {

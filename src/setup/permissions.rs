@@ -46,8 +46,7 @@ pub fn api_of(app_id: &str) -> Option<Api> {
 
 // The rows of apis.md 6.4. What stands there in parentheses is what another row reads too, and is left out.
 const HUNT: &[&str] = &["graph:ThreatHunting.Read.All"];
-const TRIAGE: &[&str] =
-    &["graph:SecurityAlert.Read.All", "graph:SecurityIncident.Read.All", "mde:Alert.Read.All", "mde:Machine.Read.All"];
+const TRIAGE: &[&str] = &["graph:SecurityAlert.Read.All", "graph:SecurityIncident.Read.All", "mde:Alert.Read.All", "mde:Machine.Read.All"];
 const IDENTITY: &[&str] = &[
     "graph:AuditLog.Read.All",
     "graph:Directory.Read.All",
@@ -107,7 +106,8 @@ impl FromStr for Permission {
         let (api, role) = text.split_once(':').ok_or_else(wrong)?;
         let api = APIS.into_iter().find(|known| known.name().eq_ignore_ascii_case(api.trim())).ok_or_else(wrong)?;
         let role = role.trim();
-        let shaped = !role.is_empty() && role.len() <= 120 && role.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+        let shaped =
+            !role.is_empty() && role.len() <= 120 && role.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
         if shaped { Ok(Self { api, role: role.to_owned() }) } else { Err(wrong()) }
     }
 }
@@ -121,7 +121,18 @@ impl fmt::Display for Permission {
 impl Permission {
     /// Says whether it lets its holder change things; nothing here ever does.
     pub fn writes(&self) -> bool {
-        let words = ["ReadWrite", "Write", "Manage", "Isolate", "LiveResponse", "RestrictExecution", "StopAndQuarantine", "CollectForensics", "Scan", "Send"];
+        let words = [
+            "ReadWrite",
+            "Write",
+            "Manage",
+            "Isolate",
+            "LiveResponse",
+            "RestrictExecution",
+            "StopAndQuarantine",
+            "CollectForensics",
+            "Scan",
+            "Send",
+        ];
         self.role.split('.').any(|part| words.contains(&part))
     }
 

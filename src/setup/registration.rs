@@ -58,7 +58,10 @@ impl Tags {
 
     fn of(wanted: &Wanted) -> Vec<String> {
         let object = wanted.place.object.iter().map(|object| format!("{OBJECT}{object}"));
-        [OWN.to_owned(), format!("{VAULT}{}", wanted.place.vault), format!("{KIND}{}", wanted.kind.word())].into_iter().chain(object).collect()
+        [OWN.to_owned(), format!("{VAULT}{}", wanted.place.vault), format!("{KIND}{}", wanted.kind.word())]
+            .into_iter()
+            .chain(object)
+            .collect()
     }
 
     /// The tags of a registration, with those that say where the credential lies as they are wanted.
@@ -219,10 +222,8 @@ fn check_ours(hands: &Hands<'_>, application: &Application, wanted: &Wanted, acc
     if Tags::read(&application.tags).own || remembered || declares_no_more(application, access) {
         return Ok(());
     }
-    let message = format!(
-        "a registration named `{}` ({}) is there already, and ircollect did not make it",
-        wanted.name, application.app_id
-    );
+    let message =
+        format!("a registration named `{}` ({}) is there already, and ircollect did not make it", wanted.name, application.app_id);
     Err(Error::new(Kind::Usage, message)
         .with_code("ForeignRegistration")
         .hint(format!("choose another --name, or say that you mean it: --app-id {}", application.app_id)))
@@ -254,7 +255,8 @@ async fn update(hands: &Hands<'_>, wanted: &Wanted, application: Application, ac
         body["requiredResourceAccess"] = RequiredAccess::all_json(&merged);
     }
     let known = Tags::read(&application.tags);
-    if known.vault.as_deref() != Some(wanted.place.vault.as_str()) || known.kind != Some(wanted.kind) || known.object != wanted.place.object {
+    if known.vault.as_deref() != Some(wanted.place.vault.as_str()) || known.kind != Some(wanted.kind) || known.object != wanted.place.object
+    {
         body["tags"] = json!(tags);
     }
     if body.as_object().is_none_or(serde_json::Map::is_empty) {
@@ -384,7 +386,10 @@ mod tests {
     fn tags_say_where_the_credential_lies() {
         let tags: Vec<String> = ["x", "ircollect", "ircollect-vault=https://kv", "ircollect-credential=secret"].map(str::to_owned).into();
         let read = Tags::read(&tags);
-        assert_eq!((read.own, read.vault.as_deref(), read.kind, read.object), (true, Some("https://kv"), Some(CredentialKind::Secret), None));
+        assert_eq!(
+            (read.own, read.vault.as_deref(), read.kind, read.object),
+            (true, Some("https://kv"), Some(CredentialKind::Secret), None)
+        );
     }
 
     #[test]

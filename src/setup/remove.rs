@@ -53,7 +53,8 @@ pub async fn plan_removal(hands: &Hands<'_>, what: &Found, place: Option<&Place>
         None => Vec::new(),
     };
     let resources = Resources::all(hands).await?;
-    let words = |one: &Assignment| resources.granted(one).map_or_else(|| format!("{} of {}", one.role, one.resource_name), |one| one.to_string());
+    let words =
+        |one: &Assignment| resources.granted(one).map_or_else(|| format!("{} of {}", one.role, one.resource_name), |one| one.to_string());
     let permissions = assignments.iter().map(words).collect();
     let objects = objects(hands, &application, place).await?;
     Ok(Some(Removal { application, assignments, permissions, objects }))

@@ -36,12 +36,17 @@ pub struct Rotated {
 ///
 /// # Errors
 /// [`Kind::Usage`] where neither tells.
-pub(super) fn credential_of(application: &Application, place: Option<&Place>, said: Option<CredentialKind>) -> Result<(CredentialKind, String, String)> {
+pub(super) fn credential_of(
+    application: &Application,
+    place: Option<&Place>,
+    said: Option<CredentialKind>,
+) -> Result<(CredentialKind, String, String)> {
     let tags = Tags::read(&application.tags);
     let vault = place.map(|place| place.vault.clone()).or(tags.vault).ok_or_else(|| untold(application, "vault", "--vault URL"))?;
-    let kind = said.or(tags.kind).or_else(|| by_its_credentials(application)).ok_or_else(|| {
-        untold(application, "kind of credential", "--credential certificate or --credential secret")
-    })?;
+    let kind = said
+        .or(tags.kind)
+        .or_else(|| by_its_credentials(application))
+        .ok_or_else(|| untold(application, "kind of credential", "--credential certificate or --credential secret"))?;
     let object = place.and_then(|place| place.object.clone()).or(tags.object);
     let object = Place { vault: vault.clone(), object }.object_for(&application.name, &application.app_id);
     Ok((kind, vault, object))
@@ -56,14 +61,22 @@ fn by_its_credentials(application: &Application) -> Option<CredentialKind> {
 }
 
 fn untold(application: &Application, what: &str, flag: &str) -> Error {
-    Error::new(Kind::Usage, format!("the registration `{}` does not say the {what} of its credential", application.name)).hint(format!("give {flag}"))
+    Error::new(Kind::Usage, format!("the registration `{}` does not say the {what} of its credential", application.name))
+        .hint(format!("give {flag}"))
 }
 
 /// Rotates the credential of a registration. `open` opens the vault that it lies in.
 ///
 /// # Errors
 /// As the directory, the vault or the proof refused; the old credential still works then.
-pub async fn rotate(hands: &Hands<'_>, what: &Found, place: &Place, lifetime: impl Fn(CredentialKind) -> Result<Lifetime>, said: Option<CredentialKind>, prover: &dyn Prover) -> Result<Rotated> {
+pub async fn rotate(
+    hands: &Hands<'_>,
+    what: &Found,
+    place: &Place,
+    lifetime: impl Fn(CredentialKind) -> Result<Lifetime>,
+    said: Option<CredentialKind>,
+    prover: &dyn Prover,
+) -> Result<Rotated> {
     let application = existing(hands, what).await?;
     let (kind, vault, object) = credential_of(&application, Some(place), said)?;
     let lifetime = lifetime(kind)?;
@@ -85,7 +98,14 @@ pub async fn rotate(hands: &Hands<'_>, what: &Found, place: &Place, lifetime: im
 
 type Ended = (Option<Timestamp>, Vec<String>);
 
-async fn rotate_certificate(hands: &Hands<'_>, application: &Application, object: &str, lifetime: Lifetime, going_on: bool, prover: &dyn Prover) -> Result<Ended> {
+async fn rotate_certificate(
+    hands: &Hands<'_>,
+    application: &Application,
+    object: &str,
+    lifetime: Lifetime,
+    going_on: bool,
+    prover: &dyn Prover,
+) -> Result<Ended> {
     let old = certificate::look(hands, object).await?;
     let old = old.ok_or_else(|| gone(object))?;
     certificate::standing(hands, application, object, &old)?;
@@ -115,13 +135,18 @@ fn ours<'a>(application: &'a Application, object: &str) -> Vec<&'a KeyCredential
 }
 
 fn without(application: &Application, object: &str, old: &HeldCertificate) -> Request {
-    let kept: Vec<KeyCredential> =
-        application.keys.iter().filter(|key| !key.is(&old.der, &old.thumbprint)).cloned().collect();
+    let kept: Vec<KeyCredential> = application.keys.iter().filter(|key| !key.is(&old.der, &old.thumbprint)).cloned().collect();
     Request::set_keys(&application.id, &format!("removing the old certificate of `{object}`"), &kept)
 }
 
 /// Removes the certificates of the object that are not the new one: the one that was in the vault before, and those of its name.
-async fn remove_old_keys(hands: &Hands<'_>, application: &Application, object: &str, old: &HeldCertificate, new: &HeldCertificate) -> Result<Vec<String>> {
+async fn remove_old_keys(
+    hands: &Hands<'_>,
+    application: &Application,
+    object: &str,
+    old: &HeldCertificate,
+    new: &HeldCertificate,
+) -> Result<Vec<String>> {
     let current = certificate::reread(hands, application).await?;
     let is_new = |key: &KeyCredential| key.is(&new.der, &new.thumbprint);
     let is_old = |key: &KeyCredential| !is_new(key) && (key.is(&old.der, &old.thumbprint) || key.name() == certificate::subject(object));
@@ -142,7 +167,14 @@ async fn remove_old_keys(hands: &Hands<'_>, application: &Application, object: &
     Ok(going.iter().map(KeyCredential::key_id).collect())
 }
 
-async fn rotate_secret(hands: &Hands<'_>, application: &Application, object: &str, lifetime: Lifetime, going_on: bool, prover: &dyn Prover) -> Result<Ended> {
+async fn rotate_secret(
+    hands: &Hands<'_>,
+    application: &Application,
+    object: &str,
+    lifetime: Lifetime,
+    going_on: bool,
+    prover: &dyn Prover,
+) -> Result<Ended> {
     let held = secret::look(hands, object).await?.ok_or_else(|| gone(object))?;
     let present = secret::still_good(application, &held);
     let name = secret::display_name(hands, object)?;
@@ -158,13 +190,25 @@ async fn rotate_secret(hands: &Hands<'_>, application: &Application, object: &st
         prove(hands, application, CredentialKind::Secret, object, false, prover).await?;
     }
     let current = certificate::reread(hands, application).await?;
-    let removed = current.passwords.iter().filter(|one| one.name == name && Some(&one.key_id) != key.as_ref()).map(|one| one.key_id.clone()).collect();
+    let removed = current
+        .passwords
+        .iter()
+        .filter(|one| one.name == name && Some(&one.key_id) != key.as_ref())
+        .map(|one| one.key_id.clone())
+        .collect();
     secret::remove_others(hands, &current, object, key.as_deref()).await?;
     Ok((kept.and_then(|kept| kept.ends), removed))
 }
 
 /// Proves that the new credential gives what the registration was granted.
-async fn prove(hands: &Hands<'_>, application: &Application, kind: CredentialKind, object: &str, exportable: bool, prover: &dyn Prover) -> Result<()> {
+async fn prove(
+    hands: &Hands<'_>,
+    application: &Application,
+    kind: CredentialKind,
+    object: &str,
+    exportable: bool,
+    prover: &dyn Prover,
+) -> Result<()> {
     let resources = Resources::all(hands).await?;
     let granted = match find_principal(hands, &application.app_id).await? {
         Some(principal) => assignments(hands, &principal, false).await?.iter().filter_map(|one| resources.granted(one)).collect(),

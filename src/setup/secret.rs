@@ -85,7 +85,8 @@ pub(super) fn display_name(hands: &Hands<'_>, object: &str) -> Result<String> {
 /// Makes a secret and puts it into the vault. None in a dry run.
 pub(super) async fn replace(hands: &Hands<'_>, application: &Application, order: &Order<'_>) -> Result<Option<Kept>> {
     let from = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_else(|_| Timestamp::now());
-    let to = from.checked_add(order.lifetime.length()).map_err(|error| Error::new(Kind::Usage, "--expires is too long").caused_by(error))?;
+    let to =
+        from.checked_add(order.lifetime.length()).map_err(|error| Error::new(Kind::Usage, "--expires is too long").caused_by(error))?;
     let added = add(hands, application, order, from, to).await?;
     let key_id = added.as_ref().map_or("{keyId}", |added| added.key_id.as_str());
     let mut all = tags(hands, &application.app_id);
@@ -103,7 +104,13 @@ pub(super) async fn replace(hands: &Hands<'_>, application: &Application, order:
     }
 }
 
-async fn add(hands: &Hands<'_>, application: &Application, order: &Order<'_>, from: Timestamp, to: Timestamp) -> Result<Option<AddedPassword>> {
+async fn add(
+    hands: &Hands<'_>,
+    application: &Application,
+    order: &Order<'_>,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<Option<AddedPassword>> {
     let name = display_name(hands, order.object)?;
     let request = Request::add_password(&application.id, &name, &rfc3339(from), &rfc3339(to));
     let about = || facts([("object_id", &application.id), ("app_id", &application.app_id), ("object", order.object)]);
@@ -135,7 +142,13 @@ fn policy(error: Error) -> Error {
     error
 }
 
-async fn store(hands: &Hands<'_>, application: &Application, order: &Order<'_>, added: Option<&AddedPassword>, new: &NewSecret) -> Result<()> {
+async fn store(
+    hands: &Hands<'_>,
+    application: &Application,
+    order: &Order<'_>,
+    added: Option<&AddedPassword>,
+    new: &NewSecret,
+) -> Result<()> {
     let vault = hands.vault()?;
     let change = || Change {
         action: "secret-store",

@@ -131,14 +131,21 @@ fn consented_by(consents: &[Value], role: &str, created: Option<Timestamp>) -> O
 fn credentials(application: &Application) -> Vec<CredentialFacts> {
     let now = Timestamp::now();
     let days = |ends: Option<Timestamp>| ends.map(|ends| ends.duration_since(now).as_secs().div_euclid(86_400));
-    let one = |kind, name, key_id, ends: Option<Timestamp>| CredentialFacts { kind, name, key_id, expires: ends.map(rfc3339), days_left: days(ends) };
+    let one = |kind, name, key_id, ends: Option<Timestamp>| CredentialFacts {
+        kind,
+        name,
+        key_id,
+        expires: ends.map(rfc3339),
+        days_left: days(ends),
+    };
     let keys = application.keys.iter().map(|key| one("certificate", key.name(), key.key_id(), key.ends()));
     let passwords = application.passwords.iter().map(|it| one("secret", it.name.clone(), it.key_id.clone(), it.ends));
     keys.chain(passwords).collect()
 }
 
 fn broader(application: &Application, granted: &Permissions, needed: &Permissions) -> Vec<String> {
-    let mut words: Vec<String> = granted.iter().filter(|one| one.writes()).map(|one| format!("{one} lets it change things; nothing here does")).collect();
+    let mut words: Vec<String> =
+        granted.iter().filter(|one| one.writes()).map(|one| format!("{one} lets it change things; nothing here does")).collect();
     words.extend(granted.difference(needed).filter(|one| !one.writes()).map(|one| format!("{one} is not among those that are needed")));
     if !matches!(application.audience.as_str(), "AzureADMyOrg" | "AzureADMultipleOrgs" | "") {
         words.push(format!("it is open to {}", application.audience));

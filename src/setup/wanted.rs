@@ -121,7 +121,8 @@ impl Lifetime {
             return Err(Error::new(Kind::Usage, "--expires is less than a day").hint("write it as 30d"));
         }
         if days > LONGEST_DAYS {
-            return Err(Error::new(Kind::Usage, format!("--expires is more than {LONGEST_DAYS} days")).hint("rotate instead: `ircollect app rotate`"));
+            return Err(Error::new(Kind::Usage, format!("--expires is more than {LONGEST_DAYS} days"))
+                .hint("rotate instead: `ircollect app rotate`"));
         }
         if length > DAY * 180 && !long {
             let message = format!("--expires is more than {LONG} days, longer than an investigation should need");

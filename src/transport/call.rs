@@ -76,7 +76,9 @@ impl Call {
     pub fn change(method: Method, doing: impl Into<String>, url: Url, lane: impl Into<String>, body: Option<Bytes>) -> Self {
         let call = Self { method, once: true, ..Self::get(doing, url, lane) };
         match body {
-            Some(body) => Self { body: Some(body), ..call }.header(reqwest::header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+            Some(body) => {
+                Self { body: Some(body), ..call }.header(reqwest::header::CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            }
             None => call,
         }
     }

@@ -368,12 +368,8 @@ const CLIENT_AUTH: &str = "1.3.6.1.5.5.7.3.2";
 
 fn parameters(value: &Secret, new: &NewSecret) -> secrets::SetSecretParameters {
     let time = |time: Timestamp| OffsetDateTime::from_unix_timestamp(time.as_second()).ok();
-    let attributes = secrets::SecretAttributes {
-        enabled: Some(true),
-        not_before: time(new.begins),
-        expires: time(new.ends),
-        ..Default::default()
-    };
+    let attributes =
+        secrets::SecretAttributes { enabled: Some(true), not_before: time(new.begins), expires: time(new.ends), ..Default::default() };
     secrets::SetSecretParameters {
         value: Some(value.expose().to_owned()),
         content_type: Some("text/plain".to_owned()),
@@ -410,7 +406,8 @@ pub(crate) fn checked_name(text: &str) -> Result<String> {
     if object.version.is_none() {
         return Ok(object.name);
     }
-    Err(Error::new(crate::error::Kind::Usage, format!("`{object}` names a version, and the vault makes its own")).hint("give the name alone"))
+    Err(Error::new(crate::error::Kind::Usage, format!("`{object}` names a version, and the vault makes its own"))
+        .hint("give the name alone"))
 }
 
 #[cfg(test)]
@@ -420,7 +417,8 @@ mod tests {
 
     #[test]
     fn the_body_of_a_creation_is_the_references() {
-        let new = NewCertificate { subject: "ircollect".into(), months: 12, exportable: false, tags: [("appid".into(), "a".into())].into() };
+        let new =
+            NewCertificate { subject: "ircollect".into(), months: 12, exportable: false, tags: [("appid".into(), "a".into())].into() };
         assert_eq!(
             serde_json::to_value(creation(&new)).unwrap(),
             json!({"policy": {"key_props": {"exportable": false, "kty": "RSA", "key_size": 2048, "reuse_key": false},

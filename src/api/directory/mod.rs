@@ -7,7 +7,9 @@ mod model;
 mod request;
 mod trouble;
 
-pub use model::{AddedPassword, AppRole, Application, Assignment, KeyCredential, PasswordCredential, RequiredAccess, Resource, ServicePrincipal};
+pub use model::{
+    AddedPassword, AppRole, Application, Assignment, KeyCredential, PasswordCredential, RequiredAccess, Resource, ServicePrincipal,
+};
 pub use request::{NewApplication, Request};
 pub use trouble::Trouble;
 

@@ -215,7 +215,8 @@ impl KeyCredential {
         }
         let named = text(&self.0, "customKeyIdentifier");
         let hex: String = thumbprint.iter().map(|byte| format!("{byte:02X}")).collect();
-        !named.is_empty() && (named.eq_ignore_ascii_case(&hex) || named == BASE64_STANDARD.encode(thumbprint) || named == BASE64_STANDARD.encode(hex))
+        !named.is_empty()
+            && (named.eq_ignore_ascii_case(&hex) || named == BASE64_STANDARD.encode(thumbprint) || named == BASE64_STANDARD.encode(hex))
     }
 
     pub(super) fn json(&self) -> &Value {

@@ -135,7 +135,12 @@ impl Request {
     /// Grants a role: this is the administrator's consent to an application permission.
     pub fn assign(principal: &str, resource: &str, role: &str, title: &str) -> Self {
         let body = json!({"principalId": principal, "resourceId": resource, "appRoleId": role});
-        Self::new(Method::POST, format!("granting {title}"), format!("/servicePrincipals/{}/appRoleAssignedTo", encoded(resource)), Some(body))
+        Self::new(
+            Method::POST,
+            format!("granting {title}"),
+            format!("/servicePrincipals/{}/appRoleAssignedTo", encoded(resource)),
+            Some(body),
+        )
     }
 
     /// Takes a role back.
@@ -158,8 +163,9 @@ impl Request {
 
     /// Lists what the tenant's audit log says of consent to a service principal.
     pub fn consents(principal: &str) -> Self {
-        let filter =
-            encoded(&format!("activityDisplayName eq 'Add app role assignment to service principal' and targetResources/any(t:t/id eq '{principal}')"));
+        let filter = encoded(&format!(
+            "activityDisplayName eq 'Add app role assignment to service principal' and targetResources/any(t:t/id eq '{principal}')"
+        ));
         Self::get("reading who consented", format!("/auditLogs/directoryAudits?$filter={filter}&$top=50"))
     }
 }
@@ -185,7 +191,10 @@ mod tests {
     #[test]
     fn what_is_typed_cannot_leave_its_place_in_a_url() {
         let path = Request::applications_named("O'Neil & Co + 100% #1/x?y").path;
-        assert!(path.starts_with("/applications?$filter=displayName%20eq%20'O''Neil%20%26%20Co%20%2B%20100%25%20%231/x%3Fy'&$select="), "{path}");
+        assert!(
+            path.starts_with("/applications?$filter=displayName%20eq%20'O''Neil%20%26%20Co%20%2B%20100%25%20%231/x%3Fy'&$select="),
+            "{path}"
+        );
     }
 
     #[test]

@@ -20,8 +20,15 @@ pub enum Trouble {
 }
 
 /// What the directory says of something that it made a moment ago.
-const NOT_YET: &[&str] =
-    &["does not reference a valid application", "does not exist", "not found", "resourcenotfound", "was not found", "no backing application", "no password credential found"];
+const NOT_YET: &[&str] = &[
+    "does not reference a valid application",
+    "does not exist",
+    "not found",
+    "resourcenotfound",
+    "was not found",
+    "no backing application",
+    "no password credential found",
+];
 
 impl Trouble {
     /// Tells what trouble an error of a call was.

@@ -74,7 +74,8 @@ struct Desk<'a> {
 }
 
 /// Properties of an application that may be set.
-const SETTABLE: &[&str] = &["displayName", "signInAudience", "requiredResourceAccess", "keyCredentials", "tags", "web", "notes", "description"];
+const SETTABLE: &[&str] =
+    &["displayName", "signInAudience", "requiredResourceAccess", "keyCredentials", "tags", "web", "notes", "description"];
 
 impl Desk<'_> {
     fn body(&self) -> Result<Value, Refusal> {

@@ -30,7 +30,12 @@ fn agreed(world: &World, call: &Call, tenant: &str) -> Result<String, String> {
     if !registered.iter().any(|uri| uri == redirect) {
         return Err("AADSTS50011: The redirect URI specified in the request does not match.".to_owned());
     }
-    let principal = state.principals.iter().find(|one| one.app_id == app_id && one.tenant == tenant.id).cloned().unwrap_or_else(|| Principal::new(app_id, &tenant.id));
+    let principal = state
+        .principals
+        .iter()
+        .find(|one| one.app_id == app_id && one.tenant == tenant.id)
+        .cloned()
+        .unwrap_or_else(|| Principal::new(app_id, &tenant.id));
     if state.principals.iter().all(|one| one.id != principal.id) {
         state.principals.push(principal.clone());
     }
@@ -41,6 +46,10 @@ fn agreed(world: &World, call: &Call, tenant: &str) -> Result<String, String> {
         state.assignments.push(Assignment { id: guid(), principal: principal.id.clone(), resource, role, born: Instant::now(), created });
     }
     let mut location = Url::parse(redirect).map_err(|_| "AADSTS50011")?;
-    location.query_pairs_mut().append_pair("admin_consent", "True").append_pair("tenant", &tenant.id).append_pair("state", call.query("state").unwrap_or_default());
+    location
+        .query_pairs_mut()
+        .append_pair("admin_consent", "True")
+        .append_pair("tenant", &tenant.id)
+        .append_pair("state", call.query("state").unwrap_or_default());
     Ok(location.to_string())
 }

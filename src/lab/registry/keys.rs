@@ -43,7 +43,8 @@ impl Key {
     /// Reads a list that replaces `present`: an entry with the id or the bytes of one that is there keeps it, every other needs its
     /// bytes.
     pub(super) fn replaced(present: &[Self], list: &Value) -> Result<Vec<Self>, Refusal> {
-        let list = list.as_array().ok_or_else(|| bad("Invalid value specified for property 'keyCredentials' of resource 'Application'."))?;
+        let list =
+            list.as_array().ok_or_else(|| bad("Invalid value specified for property 'keyCredentials' of resource 'Application'."))?;
         list.iter().map(|entry| Self::read(present, entry)).collect()
     }
 
@@ -87,7 +88,11 @@ impl Password {
         let asked = &body["passwordCredential"];
         let time = |name: &str| match &asked[name] {
             Value::Null => Ok(None),
-            value => value.as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok()).map(Some).ok_or_else(|| bad(format!("Invalid value specified for property '{name}'."))),
+            value => value
+                .as_str()
+                .and_then(|text| text.parse::<jiff::Timestamp>().ok())
+                .map(Some)
+                .ok_or_else(|| bad(format!("Invalid value specified for property '{name}'."))),
         };
         let now = jiff::Timestamp::now();
         let from = time("startDateTime")?.unwrap_or(now);

@@ -11,9 +11,9 @@ mod rights;
 
 pub(super) use answer::answer;
 pub(super) use consent::admin_consent;
-pub(super) use rights::{CLOUD, PRIVILEGED};
 use keys::{Key, Password};
 use resources::resources;
+pub(super) use rights::{CLOUD, PRIVILEGED};
 
 use super::{
     directory::{App, Standing},
@@ -86,7 +86,8 @@ impl Registry {
             return None;
         }
         let granted = |resource: &resources::Resource| -> Vec<&'static str> {
-            let mine = state.assignments.iter().filter(|one| one.principal == principal.id && one.resource == resource.principal_in(tenant));
+            let mine =
+                state.assignments.iter().filter(|one| one.principal == principal.id && one.resource == resource.principal_in(tenant));
             mine.filter(|one| known(one.born, delay)).filter_map(|one| resource.value_of(&one.role)).collect()
         };
         Some(App {

@@ -44,7 +44,11 @@ fn nowhere(call: &Call) -> Reply {
 /// The answer to the making of a certificate says where to ask for it, and when.
 fn created(call: &Call, operation: &Value) -> Reply {
     let version = call.query("api-version").unwrap_or_default();
-    let location = format!("{}?api-version={version}&request_id={}", operation["id"].as_str().unwrap_or_default(), operation["request_id"].as_str().unwrap_or_default());
+    let location = format!(
+        "{}?api-version={version}&request_id={}",
+        operation["id"].as_str().unwrap_or_default(),
+        operation["request_id"].as_str().unwrap_or_default()
+    );
     with_all(json(202, operation), &[("location", location.as_str()), ("retry-after", "10")])
 }
 
@@ -206,7 +210,9 @@ impl Desk<'_> {
     fn authorise(&self, action: &str, permission: &str, name: &str) -> Result<(), Refusal> {
         match &self.vault.access {
             Access::Rbac(granted) => {
-                let allowed = granted.iter().any(|(app, actions)| (*app == self.claims.app || *app == self.claims.principal) && actions.contains(&action));
+                let allowed = granted
+                    .iter()
+                    .any(|(app, actions)| (*app == self.claims.app || *app == self.claims.principal) && actions.contains(&action));
                 let resource = if name.is_empty() { String::new() } else { format!("/{}/{}", self.family.plural(), name.to_lowercase()) };
                 if allowed { Ok(()) } else { Err(Refusal::by_rbac(self.vault, self.claims, action, &resource)) }
             }

@@ -122,7 +122,8 @@ impl Refusal {
 
     /// 409 where a certificate is being made.
     pub(super) fn pending() -> Self {
-        let message = "A new key vault certificate can not be created or imported while a pending key vault certificate's status is inProgress.";
+        let message =
+            "A new key vault certificate can not be created or imported while a pending key vault certificate's status is inProgress.";
         Self::new(409, "Conflict", None, message)
     }
 

@@ -143,7 +143,9 @@ impl Desk<'_> {
                 let newest = found.versions.last().ok_or_else(|| missing(name))?;
                 match self.family {
                     Family::Certificates => bundle::certificate(&self.call.host, &found, newest).ok_or_else(|| missing(name)),
-                    _ => Ok(json!({"id": bundle::id(&self.call.host, self.family, &found.name, Some(&newest.id)), "attributes": bundle::attributes(newest), "tags": newest.tags})),
+                    _ => Ok(
+                        json!({"id": bundle::id(&self.call.host, self.family, &found.name, Some(&newest.id)), "attributes": bundle::attributes(newest), "tags": newest.tags}),
+                    ),
                 }
             }
             _ => Err(Refusal::method()),

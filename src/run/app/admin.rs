@@ -84,7 +84,9 @@ impl Admin {
     pub(super) fn at_home(&self) -> Result<()> {
         let Some(customer) = &self.customer else { return Ok(()) };
         let message = format!("the administrator is signed in to tenant {}, and {customer} is named", self.tenant);
-        Err(Error::new(Kind::Credential, message).with_code("OtherTenant").hint(format!("`az login --tenant {customer}`, or name the other tenant")))
+        Err(Error::new(Kind::Credential, message)
+            .with_code("OtherTenant")
+            .hint(format!("`az login --tenant {customer}`, or name the other tenant")))
     }
 
     /// Returns what does things, on a registration of that name.

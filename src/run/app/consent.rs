@@ -81,7 +81,9 @@ async fn elsewhere(context: &Context, admin: &Admin, args: &ConsentArgs, what: &
     };
     if context.global.json {
         let asked: Vec<String> = permissions.iter().map(ToString::to_string).collect();
-        return print_json(&json!({"url": url.as_str(), "tenant": customer, "app_id": application.app_id, "permissions": asked, "text": leaflet.text()}));
+        return print_json(
+            &json!({"url": url.as_str(), "tenant": customer, "app_id": application.app_id, "permissions": asked, "text": leaflet.text()}),
+        );
     }
     print_data(&leaflet.text())
 }

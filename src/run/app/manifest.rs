@@ -25,7 +25,8 @@ pub(super) fn run(context: &Context, args: &ManifestArgs) -> Result<u8> {
         print_json(&json!({"manifest": manifest, "steps": steps}))?;
         return Ok(0);
     }
-    let shown = serde_json::to_string_pretty(&manifest).map_err(|error| Error::new(Kind::Failed, "writing the manifest").caused_by(error))?;
+    let shown =
+        serde_json::to_string_pretty(&manifest).map_err(|error| Error::new(Kind::Failed, "writing the manifest").caused_by(error))?;
     print_data(&format!("{shown}\n\n{}", crate::console::visible(&steps)))?;
     Ok(0)
 }

@@ -44,8 +44,8 @@ struct Plan {
 
 fn for_plan(name: &str) -> Result<Permissions> {
     let text = if name == "triage" { TRIAGE.to_owned() } else { read(name, "a plan, or triage")? };
-    let mut plan: Plan = toml::from_str(&text)
-        .map_err(|error| Error::new(Kind::Usage, format!("the plan `{name}` is not right: {}", error.message())))?;
+    let mut plan: Plan =
+        toml::from_str(&text).map_err(|error| Error::new(Kind::Usage, format!("the plan `{name}` is not right: {}", error.message())))?;
     if name == "triage" {
         // Its queries are built in, and not listed.
         plan.queries.push(toml::Value::from("triage"));
@@ -93,7 +93,10 @@ mod tests {
     fn a_plan_needs_the_least_permission_of_each_source_and_no_more() {
         let plan = |text: &str| needed(&toml::from_str(text).unwrap());
         let words = |all: Permissions| all.iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(words(plan("pulls = ['alerts', 'mde/machines', 'mde/machine-actions']").unwrap()), ["graph:SecurityAlert.Read.All", "mde:Machine.Read.All"]);
+        assert_eq!(
+            words(plan("pulls = ['alerts', 'mde/machines', 'mde/machine-actions']").unwrap()),
+            ["graph:SecurityAlert.Read.All", "mde:Machine.Read.All"]
+        );
         assert_eq!(words(plan("queries = ['a.kql']").unwrap()), ["graph:ThreatHunting.Read.All"]);
         assert!(plan("pulls = ['nothing']").is_err() && plan("name = 'x'").is_err());
         let triage = for_plan("triage").unwrap();

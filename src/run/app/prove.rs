@@ -105,7 +105,9 @@ impl Proving<'_> {
             return Ok(());
         }
         let message = format!("the token for {scope} lacks what was granted: {}", missing.join(", "));
-        Err(Error::new(Kind::Permission, message).with_code(LACKING).hint("it may take longer than usual to count: run `ircollect check` in a few minutes"))
+        Err(Error::new(Kind::Permission, message)
+            .with_code(LACKING)
+            .hint("it may take longer than usual to count: run `ircollect check` in a few minutes"))
     }
 
     async fn call(&self, profile: &Profile, api: Api, roles: &[&str], watch: &Screen) -> Result<()> {

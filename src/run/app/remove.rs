@@ -70,7 +70,9 @@ fn words(removal: &Removal, place: Option<&Place>, head: &str) -> String {
     for object in objects(removal) {
         text.push_str(&format!("  the {object} in {}\n", place.map_or("the vault", |place| place.vault.as_str())));
     }
-    text.push_str("the registration stays recoverable for 30 days (Deleted applications), the vault's objects for as long as the vault keeps them");
+    text.push_str(
+        "the registration stays recoverable for 30 days (Deleted applications), the vault's objects for as long as the vault keeps them",
+    );
     crate::console::visible(&text)
 }
 

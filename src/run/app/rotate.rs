@@ -48,7 +48,9 @@ async fn work(context: &Context, admin: &Admin, args: &RotateArgs, what: &Found)
 /// What was said goes first, then what the registration says, then the profile's vault.
 fn place(admin: &Admin, args: &RotateArgs, told: Option<Place>) -> Result<Place> {
     let said = if args.place.vault.is_some() || told.is_none() { admin.place(&args.place)? } else { None };
-    let place = said.or(told).ok_or_else(|| Error::new(Kind::Usage, "the registration does not say in which vault its credential lies").hint("give --vault URL"))?;
+    let place = said.or(told).ok_or_else(|| {
+        Error::new(Kind::Usage, "the registration does not say in which vault its credential lies").hint("give --vault URL")
+    })?;
     Ok(Place { object: args.place.vault_name.clone().or(place.object), ..place })
 }
 

@@ -59,7 +59,10 @@ fn the_object_is_the_contract_s_to_the_letter() {
         ["app_id", "credential", "expires", "granted", "object_id", "profile", "service_principal_id", "tenant", "vault", "vault_name"];
     assert_eq!(names, wanted);
     assert_eq!((&object["tenant"], &object["vault"]), (&json!(site.lab.tenant()), &json!(VAULT)));
-    assert_eq!((&object["credential"], &object["vault_name"], &object["profile"]), (&json!("certificate"), &json!("ir-case-17"), &json!("case17")));
+    assert_eq!(
+        (&object["credential"], &object["vault_name"], &object["profile"]),
+        (&json!("certificate"), &json!("ir-case-17"), &json!("case17"))
+    );
     let granted: Vec<&str> = object["granted"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
     assert_eq!(granted, only(&site).granted, "what is said is what is granted, and what was asked for");
     let wanted = [
@@ -97,9 +100,14 @@ fn a_dry_run_prints_every_call_and_makes_no_change() {
     let site = site(options());
     let dry = site.run(&create(&["--dry-run"])).expect(0).json();
     let calls = dry["calls"].as_array().unwrap();
-    let changes: Vec<String> = calls.iter().filter(|call| call["made"] == false).map(|call| format!("{} {}", call["method"], call["url"])).collect();
+    let changes: Vec<String> =
+        calls.iter().filter(|call| call["made"] == false).map(|call| format!("{} {}", call["method"], call["url"])).collect();
     let about = |words: &str| changes.iter().filter(|call| call.contains(words)).count();
-    assert_eq!((about("/v1.0/applications\""), about("appRoleAssignedTo"), about("/create?api-version"), about("PATCH")), (1, 5, 1, 1), "{changes:#?}");
+    assert_eq!(
+        (about("/v1.0/applications\""), about("appRoleAssignedTo"), about("/create?api-version"), about("PATCH")),
+        (1, 5, 1, 1),
+        "{changes:#?}"
+    );
     assert!(site.lab.holdings().is_empty() && kept(&site, "ir-case-17").is_empty());
     let written = site.lab.seen().into_iter().filter(|one| one.method != "GET" && one.service != Service::Authority);
     assert_eq!(written.count(), 0);
@@ -145,7 +153,9 @@ fn decoded(body: &[u8]) -> Vec<Vec<u8>> {
                 found.extend(BASE64_STANDARD.decode(text).ok());
                 found.extend(URL64.decode(text).ok());
                 if text.contains("-----BEGIN") {
-                    found.extend(openssl::pkey::PKey::private_key_from_pem(text.as_bytes()).ok().and_then(|key| key.private_key_to_der().ok()));
+                    found.extend(
+                        openssl::pkey::PKey::private_key_from_pem(text.as_bytes()).ok().and_then(|key| key.private_key_to_der().ok()),
+                    );
                 }
             }
             Value::Array(all) => all.iter().for_each(|one| walk(one, found)),
@@ -289,7 +299,8 @@ fn another_tenant_s_administrator_gets_the_address_and_a_page() {
     // The customer's administrator agrees.
     let ca = reqwest::Certificate::from_pem(site.lab.ca_pem().as_bytes()).unwrap();
     let agreed = runtime().block_on(async {
-        let client = reqwest::Client::builder().tls_certs_only([ca]).no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let client =
+            reqwest::Client::builder().tls_certs_only([ca]).no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         client.get(url).send().await.unwrap()
     });
     let location = agreed.headers()["location"].to_str().unwrap().to_owned();
