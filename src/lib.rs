@@ -22,6 +22,7 @@ pub mod offline;
 pub mod run;
 pub mod secret;
 pub mod settings;
+pub mod setup;
 pub mod store;
 pub mod time;
 pub mod transport;

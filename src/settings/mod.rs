@@ -13,6 +13,7 @@ mod file;
 mod profile;
 mod quota;
 mod starter;
+mod writer;
 
 pub use api::Api;
 pub use cloud::{Cloud, Endpoint, Feature, Marks};
@@ -22,6 +23,7 @@ pub use file::ConfigFile;
 pub use profile::{Profile, VaultAuth, VaultLogin};
 pub use quota::{Quota, Quotas, Said};
 pub use starter::STARTER;
+pub use writer::{NewProfile, check_profile, write_profile};
 
 use crate::{
     cli::Global,
@@ -150,6 +152,43 @@ pub fn case_dir(global: &Global, env: &Env, cwd: &Path) -> Result<PathBuf> {
     let (file, config) = read_file(global, env, cwd)?;
     let base = config.map_or_else(|| cwd.to_owned(), |config| parent(&config.path));
     Ok(case(global, env, cwd, &file, &base))
+}
+
+/// What an administrator needs to know, whose application may not be there yet.
+#[derive(Clone, Debug)]
+pub struct AdminSettings {
+    /// The rest; its one profile has no credential of its own where the file names none.
+    pub settings: Settings,
+    /// The vault of the profile's credential.
+    pub vault: Option<String>,
+    /// Application id of flag, variable or profile.
+    pub app_id: Option<String>,
+    /// Where a profile would be written to.
+    pub config: PathBuf,
+}
+
+/// Resolves what `app` needs. A configuration that is named and not there yet is as good as an empty one.
+///
+/// # Errors
+/// [`Kind::Usage`] where flags, variables or the file are wrong.
+pub fn resolve_admin(global: &Global, env: &Env, cwd: &Path) -> Result<AdminSettings> {
+    let named = global.config.clone().or_else(|| env.path(env::CONFIG)).map(|named| cwd.join(named));
+    let absent = named.as_ref().is_some_and(|named| !named.exists());
+    let (file, config) = if absent { (file::File::default(), None) } else { read_file(global, env, cwd)? };
+    let base = config.as_ref().map_or_else(|| cwd.to_owned(), |config| parent(&config.path));
+    let lenient = profile::lenient(&file, &profile::Inputs { global, env, base: &base, cwd, config: config.as_ref() })?;
+    let profiles = vec![lenient.profile];
+    let settings = Settings {
+        case: case(global, env, cwd, &file, &base),
+        ca_pem: ca_pem(global, cwd, &profiles)?,
+        resolve: resolve_names(global, &profiles)?,
+        max_wait: max_wait(global)?,
+        quotas: Quotas::resolve(&file.quotas)?,
+        sources: Vec::new(),
+        profiles,
+        config,
+    };
+    Ok(AdminSettings { settings, vault: lenient.vault, app_id: lenient.app_id, config: named.unwrap_or_else(|| cwd.join(FILE_NAME)) })
 }
 
 fn case(global: &Global, env: &Env, cwd: &Path, file: &file::File, base: &Path) -> PathBuf {

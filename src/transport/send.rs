@@ -143,6 +143,9 @@ impl Transport {
         if enough(call.gateway_tries.map(|most| most + u32::from(heavy)), progress.gateways) || enough(call.fault_tries, progress.faults) {
             decision = Decision::GiveUp;
         }
+        if call.once && outcome.is_open() {
+            decision = Decision::GiveUp;
+        }
         let reason = outcome.words().unwrap_or_default();
         if let (Class::Throttled, Decision::Wait(wait), _) | (Class::Throttled, _, Some(wait)) = (fault.class, decision, fault.stated) {
             lane.block(Instant::now(), wait, &reason);

@@ -7,6 +7,8 @@
     reason = "helpers of tests fail where they stand, as tests do"
 )]
 
+#[cfg(feature = "lab")]
+mod app;
 mod advice;
 #[cfg(feature = "lab")]
 mod azure_cli;
