@@ -16,7 +16,7 @@ use crate::{
 use std::{
     fs, io,
     io::Write,
-    path::{Path, PathBuf},
+    path::Path,
 };
 use tempfile::TempPath;
 
@@ -114,7 +114,7 @@ pub(super) fn read(dir: &Path) -> Result<Option<Seal>> {
     Ok(Some(Seal { sums, signature: read_if_there(&dir.join(layout::SUMS_SIGNATURE))? }))
 }
 
-fn read_if_there(path: &PathBuf) -> Result<Option<Vec<u8>>> {
+fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
