@@ -13,11 +13,7 @@ use crate::{
     error::{Error, Kind, Result},
     journal::{self, CaseSealed, Closing, Event, Ledger, Outer, Signatory, disk, layout},
 };
-use std::{
-    fs, io,
-    io::Write,
-    path::Path,
-};
+use std::{fs, io, io::Write, path::Path};
 use tempfile::TempPath;
 
 /// A case about to be sealed.
