@@ -3,7 +3,7 @@
 use super::{
     Context, closing,
     closing::Outcome,
-    list, resume,
+    formats, list, resume,
     session::Session,
     sources, window,
     wire::{self, Connected, Tenant},
@@ -25,7 +25,7 @@ use crate::{
     error::{Error, Kind, Result},
     journal,
     settings::{self, Settings},
-    store::{Output, Written},
+    store::Format,
     time::Window,
     transport::Budget,
 };
@@ -74,6 +74,7 @@ pub(super) struct Plan<'a> {
     pub(super) catalogue: Catalogue,
     pub(super) sources: Vec<Source>,
     window: Window,
+    formats: Vec<Format>,
     /// The sources were named on the command line: one that cannot be had is a failure.
     named: bool,
 }
@@ -82,7 +83,7 @@ impl<'a> Plan<'a> {
     pub(super) fn new(args: &'a PullArgs, own: &[settings::Source], window: Window, named: bool) -> Result<Self> {
         let catalogue = sources::catalogue(own)?;
         let sources = if args.all { sources::all(&catalogue, args.api) } else { sources::named(&catalogue, &args.source, args.api)? };
-        Ok(Self { args, catalogue, sources, window, named })
+        Ok(Self { args, catalogue, sources, window, formats: formats::each_once(&args.format)?, named })
     }
 }
 
@@ -219,17 +220,13 @@ impl Run<'_> {
             },
             file_lanes,
             named: *named,
+            formats: self.plan.formats.clone(),
         }
     }
 
     /// Copies the objects to where `--output` says.
     fn output(&self, job: Job) -> Job {
-        let (Some(path), [file]) = (&self.plan.args.output, job.files.as_slice()) else { return job };
-        let report::StoredFile { path: stored, format, rows, bytes, sha256 } = file.clone();
-        match self.session.case.output(&Written { path: stored, format, rows, bytes, sha256 }, &Output::new(path)) {
-            Ok(()) => job,
-            Err(error) => Job { status: report::JobStatus::Partial, error: Some((&error).into()), ..job },
-        }
+        formats::output(&self.session.case, self.plan.args.output.as_deref(), &self.plan.formats, job)
     }
 }
 
