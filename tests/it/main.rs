@@ -7,9 +7,9 @@
     reason = "helpers of tests fail where they stand, as tests do"
 )]
 
+mod advice;
 #[cfg(feature = "lab")]
 mod app;
-mod advice;
 #[cfg(feature = "lab")]
 mod azure_cli;
 mod bench;
