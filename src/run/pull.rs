@@ -198,6 +198,7 @@ impl Run<'_> {
             kind: journal::Work::Pull,
             name: source.name.clone(),
             tenant: tenant.id.clone(),
+            tenant_name: None,
             profile: tenant.profile.name.clone(),
             api: source.api.name().to_owned(),
             query_sha256: args.filter.as_deref().map(sha256),
