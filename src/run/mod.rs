@@ -1,6 +1,7 @@
 //! The one place where all rooms meet: from the words typed to the exit code.
 
 mod allowed;
+mod app;
 mod asker;
 mod case;
 mod check;
@@ -10,6 +11,7 @@ mod collect;
 mod context;
 mod earlier;
 mod explain;
+mod formats;
 mod get;
 mod hunt;
 mod init;
@@ -18,6 +20,8 @@ mod lab;
 mod lanes;
 mod list;
 mod names;
+#[cfg(feature = "offline")]
+mod offline;
 mod pack;
 mod panic;
 mod parameters;
@@ -36,7 +40,7 @@ mod wire;
 mod witness;
 
 use crate::{
-    cli::{Cli, Command},
+    cli::{Cli, Command, Global},
     error::{Error, Kind, Result},
     settings::Env,
 };
@@ -76,8 +80,17 @@ fn misread(command: &str, error: &clap::Error) -> Error {
     Error::new(Kind::Usage, message).hint(tip.unwrap_or_else(|| format!("`ircollect {command} --help` lists the flags")))
 }
 
+/// Returns the global flags by which console and log go.
+fn global(cli: &Cli) -> Global {
+    #[cfg(feature = "lab")]
+    if let Command::Lab(args) = &cli.command {
+        return lab::peeked(cli.global.clone(), args);
+    }
+    cli.global.clone()
+}
+
 fn start(cli: Cli, env: Env, words: Vec<String>) -> u8 {
-    let context = Context::new(cli.global, env, words);
+    let context = Context::new(global(&cli), env, words);
     let outcome = context.start_log().and_then(|()| runtime()).and_then(|runtime| {
         let code = runtime.block_on(async {
             tokio::select! {
@@ -110,12 +123,24 @@ async fn dispatch(context: &Context, command: Command) -> Result<u8> {
         Command::Get(args) => get::run(context, &args).await,
         Command::Token(args) => token::run(context, &args).await,
         Command::Check(args) => check::run(context, &args).await,
+        Command::App(args) => Box::pin(app::run(context, &args)).await,
         Command::Case(args) => case::run(context, args.action).await,
         Command::Lab(args) => run_lab(context, args).await,
         Command::Init(args) => init::run(context, &args),
-        Command::Completions { shell } => shell::completions(shell),
+        Command::Completions { shell } => shell::completions(context, shell),
         Command::Man { output } => shell::man(context, &output),
     }
+}
+
+#[cfg(feature = "offline")]
+async fn answer_offline(context: &Context, args: &crate::cli::HuntArgs, plan: &hunt::Plan) -> Result<closing::Outcome> {
+    Box::pin(offline::collect(context, args, plan)).await
+}
+
+#[cfg(not(feature = "offline"))]
+#[allow(clippy::unused_async, reason = "it has the shape of the full collector's")]
+async fn answer_offline(_: &Context, _: &crate::cli::HuntArgs, _: &hunt::Plan) -> Result<closing::Outcome> {
+    Err(Error::new(Kind::Usage, "this is the slim collector, built without offline hunting").hint("build with `--features offline`"))
 }
 
 #[cfg(feature = "lab")]

@@ -7,13 +7,17 @@
     reason = "helpers of tests fail where they stand, as tests do"
 )]
 
+mod advice;
+#[cfg(feature = "lab")]
+mod app;
+#[cfg(feature = "lab")]
+mod azure_cli;
 mod bench;
 mod case;
 mod case_death;
-#[cfg(feature = "lab")]
 mod check;
-#[cfg(feature = "lab")]
 mod command_tree;
+mod completions;
 #[cfg(feature = "lab")]
 mod credentials;
 #[cfg(feature = "lab")]
@@ -24,9 +28,16 @@ mod engine;
 mod engine_corpus;
 #[cfg(feature = "lab")]
 mod examples;
+mod export;
 #[cfg(feature = "lab")]
 mod faults;
+mod files;
+#[cfg(feature = "lab")]
+mod formats;
+#[cfg(feature = "lab")]
+mod formats_death;
 mod fuzz_inputs;
+mod guide;
 mod hostile;
 #[cfg(feature = "lab")]
 mod hunt;
@@ -39,12 +50,14 @@ mod kql_sent;
 #[cfg(feature = "lab")]
 mod lab;
 mod layers;
+mod library;
 mod loopback;
 #[cfg(feature = "lab")]
 mod matrix;
 #[cfg(feature = "lab")]
 mod memory;
 mod oauth_oracle;
+mod offline;
 mod packs;
 #[cfg(feature = "lab")]
 mod published;
@@ -52,8 +65,10 @@ mod published;
 mod pull;
 mod pull_samples;
 mod reference_clients;
-#[cfg(feature = "lab")]
 mod refused;
+#[cfg(feature = "lab")]
+mod report;
+mod round_trip;
 mod samples;
 mod seal;
 #[cfg(feature = "lab")]
@@ -64,9 +79,14 @@ mod slicing;
 mod status;
 mod support;
 mod tenants;
+mod terminal;
 mod tls;
 #[cfg(feature = "lab")]
 mod token;
 mod transport;
+mod triage;
 mod vault;
+#[cfg(feature = "lab")]
+mod ways_in;
 mod wire;
+mod wrappers;
