@@ -117,6 +117,7 @@ impl Desk<'_> {
             kind: journal::Work::Hunt,
             name: query.name.clone(),
             tenant: OFFLINE.to_owned(),
+            tenant_name: None,
             profile: String::new(),
             api: OFFLINE.to_owned(),
             query_sha256: Some(sha256(&query.filled.whole)),

@@ -98,6 +98,7 @@ impl Plan<'_> {
             kind: journal::Work::Pull,
             name: source.name.clone(),
             tenant: tenant.to_owned(),
+            tenant_name: None,
             profile: profile.to_owned(),
             api: source.api.name().to_owned(),
             query_sha256: self.args.filter.as_deref().map(sha256),
