@@ -148,8 +148,7 @@ impl Desk<'_> {
             by_day: self.args.parts,
         };
         let report = hunt(&hunted, &answerer, self.case, self.progress.as_ref()).await;
-        let job = Job { rule: query.rule.clone(), ..report };
-        formats::output(self.case, self.args.output.as_deref(), &self.plan.formats, job)
+        formats::output(self.case, self.args.output.as_deref(), &self.plan.formats, Job { rule: query.rule.clone(), ..report })
     }
 
     /// The window that was asked for, else the one that the rows lie in.

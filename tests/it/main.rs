@@ -9,12 +9,15 @@
 
 mod advice;
 #[cfg(feature = "lab")]
+mod app;
+#[cfg(feature = "lab")]
 mod azure_cli;
 mod bench;
 mod case;
 mod case_death;
 mod check;
 mod command_tree;
+mod completions;
 #[cfg(feature = "lab")]
 mod credentials;
 #[cfg(feature = "lab")]
@@ -28,11 +31,11 @@ mod examples;
 mod export;
 #[cfg(feature = "lab")]
 mod faults;
-#[cfg(all(feature = "lab", feature = "parquet"))]
-mod formats;
-#[cfg(all(feature = "lab", feature = "parquet"))]
-mod formats_death;
 mod files;
+#[cfg(feature = "lab")]
+mod formats;
+#[cfg(feature = "lab")]
+mod formats_death;
 mod fuzz_inputs;
 mod guide;
 mod hostile;
@@ -63,10 +66,9 @@ mod pull;
 mod pull_samples;
 mod reference_clients;
 mod refused;
-#[cfg(feature = "parquet")]
-mod round_trip;
 #[cfg(feature = "lab")]
 mod report;
+mod round_trip;
 mod samples;
 mod seal;
 #[cfg(feature = "lab")]
