@@ -134,6 +134,8 @@ struct Named {
 fn named(known: &Known) -> Option<Named> {
     let job = &known.job;
     match job.kind {
+        // What was computed from the case's own rows is no source of more of them.
+        Work::Hunt if job.api == "offline" => None,
         Work::Hunt => {
             let (name, filtered) = table_of(known.files.iter().find_map(|file| file.query.as_deref())?)?;
             Some(Named { source: name.clone(), name, filtered })

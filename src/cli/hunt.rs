@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 /// Runs advanced-hunting queries and stores every row of their results in the case
 #[derive(Clone, Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag that is given or not")]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["query", "kql", "pack"]))]
 pub struct HuntArgs {
     /// File with one query (.kql, .csl, .txt); `-` is standard input; may be given several times
@@ -34,6 +35,9 @@ pub struct HuntArgs {
     /// Formats to store the rows in
     #[arg(long, value_name = "FORMATS", value_enum, value_delimiter = ',', default_value = "ndjson")]
     pub format: Vec<OutputFormat>,
+    /// Keep each query's rows as a dataset, a folder a day (tenant=/query=/date=), instead of one file a format
+    #[arg(long, conflicts_with = "output")]
+    pub parts: bool,
     /// Write the rows of a single query to a file, or `-` for standard output, too
     #[arg(long, value_name = "FILE|-")]
     pub output: Option<PathBuf>,
@@ -52,6 +56,23 @@ pub struct HuntArgs {
     /// Say what each query reads and the exact KQL that would be sent; call nothing
     #[arg(long)]
     pub explain: bool,
+    /// Answering from files.
+    #[command(flatten)]
+    pub local: Local,
+}
+
+/// Answering from what is on this disk.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Local {
+    /// Answer from what this case already holds (or from --data) instead of calling an API
+    #[arg(long, conflicts_with_all = ["explain", "reconcile"])]
+    pub offline: bool,
+    /// Folder to answer from: DIR/TABLE.parquet, DIR/TABLE.ndjson, or what the streaming API leaves in a storage account
+    #[arg(long, value_name = "DIR", requires = "offline")]
+    pub data: Option<PathBuf>,
+    /// Memory that an offline query may hold; what is beyond goes on in temporary files (512MiB, 4GiB) [default: no limit]
+    #[arg(long, value_name = "SIZE", requires = "offline", value_parser = size)]
+    pub memory: Option<usize>,
 }
 
 /// Which API to hunt with.
@@ -110,6 +131,26 @@ pub(super) fn param(text: &str) -> Result<Param, String> {
         _ => Err("write NAME=VALUE, or NAME=@FILE".to_owned()),
     }
 }
+
+fn size(text: &str) -> Result<usize, String> {
+    const UNITS: [(&str, usize); 8] = [
+        ("kib", 1 << 10),
+        ("mib", 1 << 20),
+        ("gib", 1 << 30),
+        ("kb", 1_000),
+        ("mb", 1_000_000),
+        ("gb", 1_000_000_000),
+        ("m", 1 << 20),
+        ("g", 1 << 30),
+    ];
+    let lower = text.trim().to_ascii_lowercase();
+    let (number, unit) = UNITS.iter().find_map(|(name, unit)| Some((lower.strip_suffix(name)?, *unit))).unwrap_or((&lower, 1));
+    let size = number.trim().parse::<usize>().ok().and_then(|number| number.checked_mul(unit));
+    size.filter(|size| *size >= SMALLEST).ok_or_else(|| "write a size such as 512MiB or 4GiB, at least 16MiB".to_owned())
+}
+
+/// With less memory than this, queries fail on their first batches.
+const SMALLEST: usize = 16 << 20;
 
 fn slice(text: &str) -> Result<Slice, String> {
     match text {

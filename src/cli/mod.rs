@@ -14,7 +14,7 @@ pub use case::{CaseAction, CaseArgs, ExportArgs, ExportFormat, ReportArgs, SealA
 pub use check::{CheckArgs, CheckWhat};
 pub use collect::CollectArgs;
 pub use get::{GetArgs, Pages};
-pub use hunt::{ApiChoice, HuntArgs, OutputFormat, Param, Slice};
+pub use hunt::{ApiChoice, HuntArgs, Local, OutputFormat, Param, Slice};
 pub use pull::{PullArgs, ViaChoice};
 
 /// Collects alerts, incidents and raw events out of Microsoft's security APIs, whole and as evidence

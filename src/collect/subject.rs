@@ -37,6 +37,11 @@ impl Subject {
         Self { text, read, shares }
     }
 
+    /// Takes a query that is asked as it stands, over whatever there is.
+    pub fn as_is(text: &str) -> Self {
+        Self { text: text.to_owned(), read: None, shares: Vec::new() }
+    }
+
     /// Reads a query whose parameters are filled in, as [`Subject::new`] does.
     pub fn filled(filled: &Filled, now: Timestamp) -> Self {
         let shares = filled.parts.iter().map(|part| Self::new(part, now)).collect();

@@ -5,6 +5,7 @@ mod failure;
 mod hashing;
 mod log;
 mod outcome;
+mod preview;
 mod progress;
 mod prompt;
 mod text;
@@ -15,6 +16,7 @@ pub use failure::report;
 pub use hashing::Hashing;
 pub use log::{LogOptions, start as start_log};
 pub use outcome::closing_words;
+pub use preview::preview;
 pub use progress::Progress;
 pub use text::visible;
 pub use width::width;
@@ -44,6 +46,11 @@ impl Console {
         if self.verbosity >= 0 {
             line(words);
         }
+    }
+
+    /// Returns the width of the terminal that words go to; none where they go elsewhere, or are not wanted. `columns` as for [`width()`].
+    pub fn width(self, columns: Option<usize>) -> Option<usize> {
+        (self.verbosity >= 0 && std::io::stderr().is_terminal()).then(|| width::of(columns, true))
     }
 
     /// Says a warning, which `-q` alone does not silence.

@@ -33,6 +33,8 @@ pub enum Event {
     File(FileStored),
     /// A file that was announced did not get its name.
     Withdrawn(Withdrawn),
+    /// What an answer that no service gave was computed from.
+    Offline(Offline),
     /// A part of a window that is not stored.
     Gap(Gap),
     /// Something that was not collected, by permission or licence, and is no gap.
@@ -225,6 +227,33 @@ pub struct Withdrawn {
     pub path: String,
     /// Why.
     pub reason: String,
+}
+
+/// An answer was computed on this machine: from which files.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Offline {
+    /// The job whose files hold the answer.
+    #[serde(flatten)]
+    pub job: Job,
+    /// What `now()` answered.
+    pub now: Option<Timestamp>,
+    /// The files whose rows it was computed from.
+    pub inputs: Vec<Input>,
+}
+
+/// A file that was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Input {
+    /// The table whose rows it holds.
+    pub table: String,
+    /// Where it lay.
+    pub path: String,
+    /// How many bytes.
+    pub bytes: u64,
+    /// SHA-256 of the bytes.
+    pub sha256: String,
 }
 
 /// A part of a window that is not stored.

@@ -149,12 +149,14 @@ fn settle(context: &Context, args: &CollectArgs, file: &File, base: &Path) -> Re
         to,
         last,
         format,
+        parts: false,
         output: None,
         slice: Slice::Auto,
         resume: args.resume,
         reconcile: false,
         concurrency: 4,
         explain: args.explain,
+        local: crate::cli::Local::default(),
     });
     if pulls.is_none() && hunts.is_none() {
         return Err(Error::new(Kind::Usage, "the plan names neither pulls nor queries").hint("see `pulls` and `queries` of a plan"));

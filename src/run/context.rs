@@ -113,7 +113,16 @@ impl Context {
 
     /// Returns how many columns a line of standard output may have.
     pub(super) fn width(&self) -> usize {
-        crate::console::width(self.env.text(settings::env::COLUMNS).and_then(|columns| columns.trim().parse().ok()))
+        crate::console::width(self.columns())
+    }
+
+    /// Returns the width of the terminal that words for people go to; none where they go elsewhere, or are not wanted.
+    pub(super) fn terminal(&self) -> Option<usize> {
+        self.console.width(self.columns())
+    }
+
+    fn columns(&self) -> Option<usize> {
+        self.env.text(settings::env::COLUMNS).and_then(|columns| columns.trim().parse().ok())
     }
 
     /// Resolves the settings: which tenants, with what credential, in which cloud; asks for passwords that only a person knows.

@@ -10,6 +10,7 @@ mod collect;
 mod context;
 mod earlier;
 mod explain;
+mod formats;
 mod get;
 mod hunt;
 mod init;
@@ -18,6 +19,8 @@ mod lab;
 mod lanes;
 mod list;
 mod names;
+#[cfg(feature = "offline")]
+mod offline;
 mod pack;
 mod panic;
 mod parameters;
@@ -125,6 +128,17 @@ async fn dispatch(context: &Context, command: Command) -> Result<u8> {
         Command::Completions { shell } => shell::completions(context, shell),
         Command::Man { output } => shell::man(context, &output),
     }
+}
+
+#[cfg(feature = "offline")]
+async fn answer_offline(context: &Context, args: &crate::cli::HuntArgs, plan: &hunt::Plan) -> Result<closing::Outcome> {
+    Box::pin(offline::collect(context, args, plan)).await
+}
+
+#[cfg(not(feature = "offline"))]
+#[allow(clippy::unused_async, reason = "it has the shape of the full collector's")]
+async fn answer_offline(_: &Context, _: &crate::cli::HuntArgs, _: &hunt::Plan) -> Result<closing::Outcome> {
+    Err(Error::new(Kind::Usage, "this is the slim collector, built without offline hunting").hint("build with `--features offline`"))
 }
 
 #[cfg(feature = "lab")]

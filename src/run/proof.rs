@@ -168,11 +168,7 @@ fn key_pair(path: &Path, password: Option<&SecretSource>) -> Result<KeyPair> {
         let needed = error.code() == PASSWORD_NEEDED;
         let error = error.context(format_args!("{}", path.display()));
         let variable = settings::env::AZURE_CLIENT_CERTIFICATE_PASSWORD;
-        if needed {
-            error.hint(format!("{variable} is looked at too; at a terminal you are asked"))
-        } else {
-            error
-        }
+        if needed { error.hint(format!("{variable} is looked at too; at a terminal you are asked")) } else { error }
     })
 }
 

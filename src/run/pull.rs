@@ -3,7 +3,7 @@
 use super::{
     Context, closing,
     closing::Outcome,
-    hunt, list, resume,
+    formats, list, resume,
     session::Session,
     sources, window,
     wire::{self, Connected, Tenant},
@@ -25,7 +25,7 @@ use crate::{
     error::{Error, Kind, Result},
     journal,
     settings::{self, Settings},
-    store::{Format, Output},
+    store::Format,
     time::Window,
     transport::Budget,
 };
@@ -86,7 +86,7 @@ impl<'a> Plan<'a> {
     pub(super) fn new(args: &'a PullArgs, own: &[settings::Source], window: Window, named: bool) -> Result<Self> {
         let catalogue = sources::catalogue(own)?;
         let sources = if args.all { sources::all(&catalogue, args.api) } else { sources::named(&catalogue, &args.source, args.api)? };
-        Ok(Self { args, catalogue, sources, window, formats: hunt::formats(&args.format)?, named })
+        Ok(Self { args, catalogue, sources, window, formats: formats::each_once(&args.format)?, named })
     }
 }
 
@@ -267,15 +267,7 @@ impl Run<'_> {
 
     /// Copies the objects to where `--output` says: in the format that its name says, if they are stored in it, else in the first asked.
     fn output(&self, job: Job) -> Job {
-        let Some(path) = &self.plan.args.output else { return job };
-        let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-        let named = self.plan.formats.iter().rev().find(|format| name.ends_with(&format!(".{}", format.extension())));
-        let format = named.or_else(|| self.plan.formats.first());
-        let Some(file) = format.and_then(|format| job.files.iter().find(|file| file.format == format.name())) else { return job };
-        match self.session.case.output(&file.into(), &Output::new(path)) {
-            Ok(()) => job,
-            Err(error) => Job { status: report::JobStatus::Partial, error: Some((&error).into()), ..job },
-        }
+        formats::output(&self.session.case, self.plan.args.output.as_deref(), &self.plan.formats, job)
     }
 }
 

@@ -27,10 +27,12 @@ fn store(bench: &Bench, tenant: &str, kind: Work, name: &str, rows: &[&str]) {
     let id = format!("{tenant}-{name}");
     let job = Job { id, kind, name: name.into(), tenant: tenant.into(), profile: "p".into(), api, query_sha256, window: Some(window()) };
     case.journal().append(Event::JobStarted(JobStarted { job: job.clone(), resumed: false })).unwrap();
-    let place = if hunt { Place::hunt(tenant, name, None, Format::Ndjson) } else { Place::pull(tenant, "graph", name, None, Format::Ndjson) };
+    let place =
+        if hunt { Place::hunt(tenant, name, None, Format::Ndjson) } else { Place::pull(tenant, "graph", name, None, Format::Ndjson) };
     let mut draft = case.draft(&case.reserve(&place)).unwrap();
     rows.iter().for_each(|row| draft.row(row.as_bytes()).unwrap());
-    let schema = [("Timestamp", "DateTime"), ("n", "Int64"), ("x", "Object")].map(|(name, kind)| Column { name: name.into(), kind: kind.into() });
+    let schema =
+        [("Timestamp", "DateTime"), ("n", "Int64"), ("x", "Object")].map(|(name, kind)| Column { name: name.into(), kind: kind.into() });
     let facts = Facts { job: job.clone(), query: hunt.then(|| "DeviceInfo".into()), schema: schema.to_vec(), ..Facts::default() };
     case.commit(draft.seal().unwrap(), facts).unwrap();
     case.journal().append(Event::JobEnded(JobEnded { job, status: Outcome::Complete, rows: 3, ..JobEnded::default() })).unwrap();
@@ -130,7 +132,8 @@ fn sqlite_is_read_by_its_own_shell() {
 #[test]
 fn what_does_not_fit_is_refused_and_leaves_nothing() {
     let bench = bench();
-    let export = |output: &str, more: &[&str]| bench.run(&[&["case", "export", "--format", "ndjson", "--output", output][..], more].concat());
+    let export =
+        |output: &str, more: &[&str]| bench.run(&[&["case", "export", "--format", "ndjson", "--output", output][..], more].concat());
     assert!(export("ircollect-case/out", &[]).expect(2).stderr.contains("lies in the case"));
     assert!(export("out", &["--query", "other"]).expect(2).stderr.contains("my query"));
     bench.write("full/x", "");

@@ -30,8 +30,11 @@ mod export;
 mod faults;
 mod files;
 #[cfg(feature = "lab")]
-mod guide;
+mod formats;
+#[cfg(feature = "lab")]
+mod formats_death;
 mod fuzz_inputs;
+mod guide;
 mod hostile;
 #[cfg(feature = "lab")]
 mod hunt;
@@ -44,7 +47,6 @@ mod kql_sent;
 #[cfg(feature = "lab")]
 mod lab;
 mod layers;
-#[cfg(feature = "lab")]
 mod library;
 mod loopback;
 #[cfg(feature = "lab")]
@@ -52,6 +54,7 @@ mod matrix;
 #[cfg(feature = "lab")]
 mod memory;
 mod oauth_oracle;
+mod offline;
 mod packs;
 #[cfg(feature = "lab")]
 mod published;
@@ -62,6 +65,7 @@ mod reference_clients;
 mod refused;
 #[cfg(feature = "lab")]
 mod report;
+mod round_trip;
 mod samples;
 mod seal;
 #[cfg(feature = "lab")]
@@ -77,11 +81,9 @@ mod tls;
 #[cfg(feature = "lab")]
 mod token;
 mod transport;
-#[cfg(feature = "lab")]
 mod triage;
 mod vault;
 #[cfg(feature = "lab")]
 mod ways_in;
 mod wire;
-#[cfg(feature = "lab")]
 mod wrappers;

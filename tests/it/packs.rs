@@ -253,6 +253,7 @@ fn job(resume: bool) -> HuntJob {
         concurrency: 2,
         resume,
         reconcile: false,
+        by_day: false,
     }
 }
 

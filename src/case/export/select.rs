@@ -116,9 +116,11 @@ fn nothing(selection: &Selection, all: &[&Known]) -> Error {
     let names: BTreeSet<String> = all.iter().map(|known| name(known)).collect();
     let names: Vec<String> = names.into_iter().take(20).collect();
     let asked = if selection.is_all() { "the case holds no rows" } else { "nothing in the case is named so" };
-    Error::new(Kind::Usage, format!("there is nothing to export: {asked}"))
-        .with_code("NothingSelected")
-        .hint(if names.is_empty() { "see `ircollect case status`".to_owned() } else { format!("it holds {}", names.join(", ")) })
+    Error::new(Kind::Usage, format!("there is nothing to export: {asked}")).with_code("NothingSelected").hint(if names.is_empty() {
+        "see `ircollect case status`".to_owned()
+    } else {
+        format!("it holds {}", names.join(", "))
+    })
 }
 
 fn name(known: &Known) -> String {
@@ -143,8 +145,12 @@ impl Selection {
 
 fn is_of(known: &Known, source: &str) -> bool {
     match known.job.kind {
-        Work::Pull => name(known) == source || known.job.name == source || (known.job.api == "graph" && name(known) == format!("graph/{source}")),
-        Work::Hunt => known.files.iter().find_map(|file| file.query.as_deref()).and_then(table_of).is_some_and(|(table, _)| table == source),
+        Work::Pull => {
+            name(known) == source || known.job.name == source || (known.job.api == "graph" && name(known) == format!("graph/{source}"))
+        }
+        Work::Hunt => {
+            known.files.iter().find_map(|file| file.query.as_deref()).and_then(table_of).is_some_and(|(table, _)| table == source)
+        }
     }
 }
 

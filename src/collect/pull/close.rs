@@ -2,27 +2,15 @@
 
 use super::{Desk, Pulled, State, Stored, skips};
 use crate::{
-    collect::{finish::merged, formats::JOINED, hunt::on_disk, report},
-    error::{Error, Kind, Result},
+    collect::{finish::merged, report},
+    error::{Kind, Result},
     journal,
-    store::{About, Facts, Format, Place, Wanted},
-    time::rfc3339,
 };
-use std::sync::Arc;
 
 impl Desk<'_> {
     /// Joins the parts to one file, tells the journal, and reports.
     pub(super) async fn close(&self, mut state: State) -> Pulled {
-        let interrupted = state.failure.as_ref().is_some_and(|error| error.kind() == Kind::Interrupted);
-        let parted = state.stored.len() > 1 || state.stored.iter().any(|stored| stored.slice.is_some());
-        if state.already.is_none()
-            && parted
-            && !interrupted
-            && let Err(error) = self.join(&mut state).await
-        {
-            state.failure.get_or_insert(error);
-        }
-        if !interrupted && let Err(error) = self.lay_out(&mut state).await {
+        if let Err(error) = self.put_together(&mut state).await {
             state.failure.get_or_insert(error);
         }
         note(&mut state);
@@ -35,71 +23,6 @@ impl Desk<'_> {
         };
         self.observer.ended(&self.job.job, &report);
         Pulled { job: (skip.is_none() || self.job.named).then_some(report), skip }
-    }
-
-    /// Writes the further formats that are asked for, from the NDJSON. Those of an earlier run that is gone on with give way.
-    async fn lay_out(&self, state: &mut State) -> Result<()> {
-        let outdated = if state.already.is_none() { std::mem::take(&mut state.others) } else { Vec::new() };
-        let is_there = |format: &Format| state.others.iter().any(|file| file.format == format.name());
-        let asked = self.job.formats.iter().copied().filter(|format| *format != Format::Ndjson);
-        let formats: Vec<Format> = asked.filter(|format| !is_there(format)).collect();
-        let [stored] = state.stored.as_slice() else { return Ok(()) };
-        if formats.is_empty() {
-            return Ok(());
-        }
-        let no_path = || Error::new(Kind::Disk, format!("`{}` is no path of a case", stored.file.path));
-        let place = Place::of(&stored.file.path).ok_or_else(no_path)?;
-        let facts = Facts {
-            job: self.job.job.clone(),
-            slice: stored.slice,
-            query: self.job.filter.clone(),
-            request_ids: stored.request_ids.clone(),
-            replaces: outdated.into_iter().map(|file| file.path).collect(),
-            ..Facts::default()
-        };
-        let wanted = Wanted { formats, keeps_ndjson: false, about: self.about() };
-        let (case, part) = (Arc::clone(self.case), stored.file.clone());
-        let made = on_disk(move || {
-            let harvest = case.join(&place, &[part], &[], &wanted)?;
-            case.commit_all(harvest, facts)
-        })
-        .await?;
-        state.others.extend(made);
-        Ok(())
-    }
-
-    fn about(&self) -> About {
-        let job = &self.job.job;
-        let window = [("from", self.job.window.from), ("to", self.job.window.to)].map(|(key, time)| (key, rfc3339(time)));
-        let facts = [("tenant", job.tenant.clone()), ("api", job.api.clone()), ("path", self.job.source.path.clone())];
-        let facts = facts.into_iter().chain(window).map(|(key, value)| (key.to_owned(), value)).collect();
-        About { name: job.name.clone(), facts }
-    }
-
-    async fn join(&self, state: &mut State) -> Result<()> {
-        let mut parts = state.stored.clone();
-        parts.sort_by_key(|part| part.slice);
-        let mut facts =
-            Facts { job: self.job.job.clone(), query: self.job.filter.clone(), cut: Some(JOINED.to_owned()), ..Facts::default() };
-        for part in &parts {
-            facts.replaces.push(part.file.path.clone());
-            facts.request_ids.extend(part.request_ids.iter().cloned());
-        }
-        let taken = parts.iter().any(|part| part.file.path == self.place.path());
-        let (case, place) = (Arc::clone(self.case), if taken { self.case.reserve(&self.place) } else { self.place.clone() });
-        let request_ids = facts.request_ids.clone();
-        let file = on_disk(move || {
-            let mut whole = case.draft(&place)?;
-            for part in &parts {
-                let path = case.resolve(&part.file.path);
-                let path = path.ok_or_else(|| Error::new(Kind::Disk, format!("`{}` is no path of a case", part.file.path)))?;
-                whole.absorb(&path, part.file.rows, &part.file.sha256)?;
-            }
-            case.commit(whole.seal()?, facts)
-        })
-        .await?;
-        state.stored = vec![Stored { slice: None, file, request_ids }];
-        Ok(())
     }
 
     /// Says why the source is left out, where nothing of it could be had.
@@ -140,7 +63,7 @@ impl Desk<'_> {
             calls: effort.calls,
             retries: effort.retries,
             throttled_seconds: effort.throttled.as_secs_f64(),
-            files: state.stored.iter().map(|stored| &stored.file).chain(&state.others).map(Into::into).collect(),
+            files: state.stored.iter().flat_map(Stored::files).map(Into::into).collect(),
             gaps: merged(&state.gaps),
             error: state.failure.as_ref().map(Into::into),
             ..report::Job::empty(report::JobKind::Pull, &self.name, self.job.window)

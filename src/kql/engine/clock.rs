@@ -125,8 +125,9 @@ pub(crate) fn add(nanos: i64, part: Part, amount: i64) -> Option<i64> {
     midnight(date).checked_add(moment.time)
 }
 
-/// Reads a datetime: RFC 3339 and its relatives, dates, and the American `1/31/2024 8:00:00 AM`. Without a zone it is UTC.
-pub(crate) fn parse_datetime(text: &str) -> Option<i64> {
+/// Reads a datetime, in nanoseconds since 1970: RFC 3339 and its relatives, dates, and the American `1/31/2024 8:00:00 AM`. Without a
+/// zone it is UTC.
+pub fn parse_datetime(text: &str) -> Option<i64> {
     let text = text.trim();
     if let Ok(time) = text.parse::<jiff::Timestamp>() {
         return Some(held(time.as_nanosecond()));
@@ -156,8 +157,8 @@ fn parse_american(text: &str) -> Option<civil::DateTime> {
     whole.or_else(|| civil::Date::strptime("%m/%d/%Y", text).ok().map(civil::Date::into))
 }
 
-/// Reads a timespan: `[-][d.]hh:mm[:ss[.fffffff]]`, or a number with a unit as in the language.
-pub(crate) fn parse_timespan(text: &str) -> Option<i64> {
+/// Reads a timespan, in nanoseconds: `[-][d.]hh:mm[:ss[.fffffff]]`, or a number with a unit as in the language.
+pub fn parse_timespan(text: &str) -> Option<i64> {
     let text = text.trim();
     let (negative, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     let nanos = if text.contains(':') { clock_nanos(text)? } else { unit_nanos(text)? };

@@ -1,7 +1,8 @@
 //! Queries answered from tables of our own: the syntax tree planned onto Apache DataFusion with Kusto's semantics, not SQL's.
 //!
-//! For the simulated tenant and for hunting in what a case already holds. It does not read the network or the disk, and it
-//! does not serialise: the caller gets Arrow batches with the Kusto type of every column.
+//! For the simulated tenant and for hunting in what a case already holds. It does not read the network, and the disk only through
+//! what its caller hands it ([`Stored`]) and for what does not fit into memory ([`Limits`]). The caller gets Arrow batches with the
+//! Kusto type of every column; [`rows::Writer`] writes them as the services do.
 
 mod aggregate;
 mod clock;
@@ -11,15 +12,18 @@ mod json;
 mod matcher;
 mod numbers;
 mod plan;
+pub mod rows;
 mod scalar;
 mod session;
 mod table;
 mod types;
 mod value;
 
+pub use clock::{parse_datetime, parse_timespan};
 pub use error::{QueryError, QueryErrorKind};
-pub use table::Table;
-pub use types::{Column, TYPE_KEY, arrow_schema, arrow_type, format_datetime, format_timespan, type_name};
+pub use session::Limits;
+pub use table::{Stored, Table};
+pub use types::{Column, TYPE_KEY, arrow_field, arrow_schema, arrow_type, format_datetime, format_timespan, type_name, type_of_name};
 
 use crate::kql::ast::Span;
 use crate::time::Window;
@@ -30,6 +34,16 @@ use plan::statements::Outcome;
 use session::{Session, run_error};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// Words the failure of a running plan. What its caller's own reader said is handed back as it was.
+pub fn run_failure(error: &datafusion::error::DataFusionError) -> crate::error::Error {
+    session::worded(error)
+}
+
+/// Tells whether a table's name fits a pattern with `*`.
+pub fn fits_pattern(pattern: &str, name: &str) -> bool {
+    plan::fits_pattern(pattern, name)
+}
 
 /// Who fetches what `externaldata` names. The engine itself reads neither network nor disk.
 pub trait External: Send + Sync {
@@ -110,9 +124,17 @@ impl Engine {
     /// # Errors
     /// Where a table's batches do not have its columns, or no thread can be started.
     pub fn new(tables: BTreeMap<String, Table>) -> crate::error::Result<Self> {
+        Self::with_limits(tables, &Limits::default())
+    }
+
+    /// Creates an engine over `tables` that keeps to `limits`.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn with_limits(tables: BTreeMap<String, Table>, limits: &Limits) -> crate::error::Result<Self> {
         let tables = tables.into_iter().map(|(name, table)| Ok((name.clone(), table.checked(&name)?)));
         let tables = tables.collect::<crate::error::Result<BTreeMap<_, _>>>()?;
-        Ok(Self { tables: Arc::new(tables), session: Arc::new(Session::new()?) })
+        Ok(Self { tables: Arc::new(tables), session: Arc::new(Session::new(limits)?) })
     }
 
     /// Returns the names of the tables.

@@ -6,11 +6,14 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::{SinkExt, StreamExt, channel::mpsc};
+use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 /// Stack of a thread. Only what is used is taken from memory; plans of a thousand levels need some ten megabytes in a debug build.
@@ -22,18 +25,49 @@ const AHEAD: usize = 2;
 /// Tables below this size are read by one thread: starting more costs more than it gains, and rows stay in their order.
 pub(crate) const PARALLEL_FROM: usize = 200_000;
 
+/// Consumers of memory that an error names.
+const SHOWN_CONSUMERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(2);
+
+/// Below this limit of memory joins are merge joins.
+const SMALL: usize = 256 << 20;
+
 pub(crate) struct Session {
     runtime: Option<Runtime>,
     serial: SessionContext,
     parallel: SessionContext,
 }
 
+/// How much a run may use of the machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of memory that plans may hold; beyond them sorts, groups and joins go on in files. None: as much as there is.
+    pub memory: Option<usize>,
+    /// Where such files are made; none: the system's temporary directory.
+    pub spill: Option<PathBuf>,
+}
+
+impl Limits {
+    fn runtime(&self) -> Result<Arc<RuntimeEnv>> {
+        let mut builder = RuntimeEnvBuilder::new();
+        if let Some(memory) = self.memory {
+            let pool = FairSpillPool::new(memory);
+            builder = builder.with_memory_pool(Arc::new(TrackConsumersPool::new(pool, SHOWN_CONSUMERS)));
+        }
+        if let Some(folder) = &self.spill {
+            builder = builder.with_temp_file_path(folder);
+        }
+        builder.build_arc()
+    }
+}
+
 impl Session {
-    pub(crate) fn new() -> crate::error::Result<Self> {
+    pub(crate) fn new(limits: &Limits) -> crate::error::Result<Self> {
+        let cannot = |error: DataFusionError| Error::new(Kind::Failed, "cannot set up what runs queries").caused_by(error);
+        let memory = limits.runtime().map_err(cannot)?;
         let threads = std::thread::available_parallelism().map_or(2, usize::from);
         let runtime = Builder::new_multi_thread().worker_threads(threads).thread_name("kql").thread_stack_size(STACK).enable_all().build();
         let runtime = runtime.map_err(|error| Error::new(Kind::Failed, "cannot start the threads that run queries").caused_by(error))?;
-        Ok(Self { runtime: Some(runtime), serial: context(1), parallel: context(threads) })
+        Ok(Self { runtime: Some(runtime), serial: context(1, limits, &memory), parallel: context(threads, limits, &memory) })
     }
 
     /// The engine's threads. They live as long as the session.
@@ -82,13 +116,35 @@ impl Drop for Session {
     }
 }
 
-fn context(partitions: usize) -> SessionContext {
-    let config = SessionConfig::new().with_target_partitions(partitions).with_information_schema(false).with_batch_size(8_192);
-    SessionContext::new_with_state(SessionStateBuilder::new().with_config(config).build())
+fn context(partitions: usize, limits: &Limits, memory: &Arc<RuntimeEnv>) -> SessionContext {
+    let mut config = SessionConfig::new().with_target_partitions(partitions).with_information_schema(false).with_batch_size(8_192);
+    let options = config.options_mut();
+    options.execution.parquet.pushdown_filters = true;
+    options.execution.parquet.reorder_filters = true;
+    // A hash join holds one side whole; a merge join can go on in files.
+    options.optimizer.prefer_hash_join = limits.memory.is_none_or(|memory| memory >= SMALL);
+    let state = SessionStateBuilder::new().with_config(config).with_runtime_env(Arc::clone(memory));
+    SessionContext::new_with_state(state.build())
 }
 
 /// A failure of a running plan, in one line.
 pub(crate) fn run_error(error: &DataFusionError) -> String {
     let text = error.strip_backtrace();
     text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// A failure of a running plan, as an error for whoever asked.
+pub(crate) fn worded(error: &DataFusionError) -> Error {
+    if let DataFusionError::External(cause) = error.find_root()
+        && let Some(own) = cause.downcast_ref::<Error>()
+    {
+        return own.again();
+    }
+    let message = run_error(error);
+    let (code, advice) = if message.contains("Resources exhausted") {
+        ("OutOfMemory", "give it more with --memory, or ask for less: a shorter window, fewer columns")
+    } else {
+        ("QueryFailed", "correct the query, or the file that it reads, and run it again")
+    };
+    Error::new(Kind::Query, message).with_code(code).hint(advice)
 }

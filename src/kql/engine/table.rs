@@ -5,7 +5,18 @@ use crate::error::{Error, Kind, Result};
 use crate::kql::ast::TypeName;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::SchemaRef;
+use datafusion::catalog::TableProvider;
 use std::sync::Arc;
+
+/// Rows that lie elsewhere and are read when a query runs: a provider whose columns are found by their names, in types that can be
+/// cast to those of [`super::arrow_type`].
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// Reads them.
+    pub provider: Arc<dyn TableProvider>,
+    /// About how many they are.
+    pub rows: usize,
+}
 
 /// A named table's columns and rows.
 #[derive(Clone, Debug)]
@@ -16,12 +27,19 @@ pub struct Table {
     pub time_column: Option<String>,
     /// The rows: arrays in the order of `columns`, of the types that [`super::arrow_type`] tells.
     pub data: Vec<RecordBatch>,
+    /// Where more rows are read from.
+    pub stored: Vec<Stored>,
 }
 
 impl Table {
-    /// Creates a table.
+    /// Creates a table of rows in memory.
     pub fn new(columns: Vec<Column>, time_column: Option<String>, data: Vec<RecordBatch>) -> Self {
-        Self { columns, time_column, data }
+        Self { columns, time_column, data, stored: Vec::new() }
+    }
+
+    /// Creates a table whose rows are read when a query runs.
+    pub fn stored(columns: Vec<Column>, time_column: Option<String>, stored: Vec<Stored>) -> Self {
+        Self { columns, time_column, data: Vec::new(), stored }
     }
 
     /// Returns the schema that the batches have.

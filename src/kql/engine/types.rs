@@ -54,7 +54,14 @@ pub fn type_name(kind: TypeName) -> &'static str {
     }
 }
 
-pub(crate) fn arrow_field(name: &str, kind: TypeName) -> Field {
+/// Returns the Kusto type of a name, as [`type_name`] gives it.
+pub fn type_of_name(name: &str) -> Option<TypeName> {
+    use TypeName::{Bool, Datetime, Decimal, Dynamic, Guid, Int, Long, Real, String, Timespan};
+    [Bool, Int, Long, Real, Decimal, String, Datetime, Timespan, Guid, Dynamic].into_iter().find(|kind| type_name(*kind) == name)
+}
+
+/// Returns the Arrow field of a column: nullable, its Kusto type in the metadata under [`TYPE_KEY`].
+pub fn arrow_field(name: &str, kind: TypeName) -> Field {
     let metadata = HashMap::from([(TYPE_KEY.to_owned(), type_name(kind).to_owned())]);
     Field::new(name, arrow_type(kind), true).with_metadata(metadata)
 }
@@ -65,7 +72,14 @@ pub fn arrow_schema(columns: &[Column]) -> SchemaRef {
 }
 
 /// Writes a datetime (nanoseconds since 1970) as the service does: seven decimals and `Z`.
+///
+/// The edges of the range stand for what lies beyond it: `datetime(0001-01-01)`, which services send for "never", and the end of 9999.
 pub fn format_datetime(nanos: i64) -> String {
+    match nanos {
+        i64::MIN => return "0001-01-01T00:00:00.0000000Z".to_owned(),
+        i64::MAX => return "9999-12-31T23:59:59.9999999Z".to_owned(),
+        _ => {}
+    }
     let Ok(time) = jiff::Timestamp::from_nanosecond(i128::from(nanos)) else { return String::new() };
     let civil = jiff::tz::Offset::UTC.to_datetime(time);
     let ticks = civil.subsec_nanosecond() / 100;

@@ -2,16 +2,13 @@
 
 use crate::kql::{
     ast::TypeName,
-    engine::{Column, arrow_type, format_datetime, format_timespan},
+    engine::{
+        Column,
+        rows::{Cells, Form, quoted, written_type},
+    },
 };
 use crate::lab::options::Shape;
-use arrow::{
-    array::{Array, ArrayRef, AsArray, RecordBatch},
-    compute::cast,
-    datatypes::{DurationNanosecondType, Float64Type, Int32Type, Int64Type, TimestampNanosecondType},
-    error::ArrowError,
-};
-use std::io::Write as _;
+use arrow::{array::RecordBatch, error::ArrowError};
 
 /// Members that no schema names, for clients that must keep rows byte for byte: raw U+2028 and U+0085, a lone surrogate,
 /// numbers no double holds.
@@ -20,19 +17,11 @@ const ODDITIES: &str = "\"x-text\":\"\u{2028}\u{85}\u{7f}\\ud83d \\u00e9\\/\",\"
 
 /// The type's name in the schema.
 pub(super) fn schema_type(kind: TypeName, shape: Shape) -> &'static str {
-    match kind {
-        TypeName::Bool if shape.booleans => "Boolean",
-        TypeName::Bool => "SByte",
-        TypeName::Int => "Int32",
-        TypeName::Long => "Int64",
-        TypeName::Real => "Double",
-        TypeName::Decimal => "SqlDecimal",
-        TypeName::String => "String",
-        TypeName::Datetime => "DateTime",
-        TypeName::Timespan => "TimeSpan",
-        TypeName::Guid => "Guid",
-        TypeName::Dynamic => "Object",
-    }
+    written_type(kind, form(shape))
+}
+
+fn form(shape: Shape) -> Form {
+    Form { booleans: shape.booleans, nested_dynamic: shape.nested_dynamic }
 }
 
 /// Writes rows of one answer.
@@ -51,10 +40,9 @@ impl Writer {
 
     /// Appends a batch's rows, with the comma before each but the answer's first.
     pub(super) fn write(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), ArrowError> {
-        let kinds = self.columns.iter().map(|(kind, _)| *kind);
-        let arrays: Vec<ArrayRef> = batch.columns().iter().zip(kinds).map(|(array, kind)| typed(array, kind)).collect::<Result<_, _>>()?;
-        let cells: Vec<Cells<'_>> =
-            arrays.iter().zip(&self.columns).map(|(array, (kind, _))| Cells::new(array, *kind, self.shape)).collect();
+        let form = form(self.shape);
+        let cells = batch.columns().iter().zip(&self.columns).map(|(array, (kind, _))| Cells::new(array, *kind, form));
+        let cells = cells.collect::<Result<Vec<_>, _>>()?;
         for row in 0..batch.num_rows() {
             if std::mem::replace(&mut self.wrote, true) {
                 out.push(b',');
@@ -64,7 +52,7 @@ impl Writer {
         Ok(())
     }
 
-    fn row(&self, cells: &[Cells<'_>], row: usize, out: &mut Vec<u8>) {
+    fn row(&self, cells: &[Cells], row: usize, out: &mut Vec<u8>) {
         out.push(b'{');
         if self.shape.annotations {
             out.extend_from_slice(br#""@odata.type":"#);
@@ -102,96 +90,10 @@ fn member(column: &Column, shape: Shape) -> Vec<u8> {
     format!("{}{line}{}{colon}", annotation.unwrap_or_default(), quoted(&column.name)).into_bytes()
 }
 
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
-fn typed(array: &ArrayRef, kind: TypeName) -> Result<ArrayRef, ArrowError> {
-    let wanted = arrow_type(kind);
-    if *array.data_type() == wanted { Ok(ArrayRef::clone(array)) } else { cast(array, &wanted) }
-}
-
-/// A column of a batch.
-struct Cells<'a> {
-    array: &'a ArrayRef,
-    kind: TypeName,
-    shape: Shape,
-}
-
-impl<'a> Cells<'a> {
-    fn new(array: &'a ArrayRef, kind: TypeName, shape: Shape) -> Self {
-        Self { array, kind, shape }
-    }
-
-    fn write(&self, row: usize, out: &mut Vec<u8>) {
-        if self.array.is_null(row) {
-            out.extend_from_slice(b"null");
-            return;
-        }
-        let array = self.array;
-        match self.kind {
-            TypeName::Bool => out.extend_from_slice(self.boolean(array.as_boolean().value(row))),
-            TypeName::Int => number(out, array.as_primitive::<Int32Type>().value(row).into()),
-            TypeName::Long => number(out, array.as_primitive::<Int64Type>().value(row)),
-            TypeName::Real => real(out, array.as_primitive::<Float64Type>().value(row)),
-            TypeName::Datetime => quote(out, &format_datetime(array.as_primitive::<TimestampNanosecondType>().value(row))),
-            TypeName::Timespan => quote(out, &format_timespan(array.as_primitive::<DurationNanosecondType>().value(row))),
-            TypeName::Dynamic if self.shape.nested_dynamic => nested(out, array.as_string::<i32>().value(row)),
-            TypeName::String | TypeName::Guid | TypeName::Decimal | TypeName::Dynamic => text(out, array.as_string::<i32>().value(row)),
-        }
-    }
-
-    fn boolean(&self, value: bool) -> &'static [u8] {
-        match (self.shape.booleans, value) {
-            (true, true) => b"true",
-            (true, false) => b"false",
-            (false, true) => b"1",
-            (false, false) => b"0",
-        }
-    }
-}
-
-/// Writing to memory does not fail.
-fn certain<E>(_written: Result<(), E>) {}
-
-fn number(out: &mut Vec<u8>, value: i64) {
-    certain(write!(out, "{value}"));
-}
-
-/// What JSON has no number for is text (apis.md 4.5).
-fn real(out: &mut Vec<u8>, value: f64) {
-    if value.is_nan() {
-        quote(out, "NaN");
-    } else if value.is_infinite() {
-        quote(out, if value > 0.0 { "Infinity" } else { "-Infinity" });
-    } else {
-        certain(serde_json::to_writer(out, &value));
-    }
-}
-
-/// For what needs no escape.
-fn quote(out: &mut Vec<u8>, value: &str) {
-    out.push(b'"');
-    out.extend_from_slice(value.as_bytes());
-    out.push(b'"');
-}
-
-fn text(out: &mut Vec<u8>, value: &str) {
-    certain(serde_json::to_writer(out, value));
-}
-
-fn nested(out: &mut Vec<u8>, value: &str) {
-    if serde_json::from_str::<serde::de::IgnoredAny>(value).is_ok() {
-        out.extend_from_slice(value.trim().as_bytes());
-    } else {
-        text(out, value);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{BooleanArray, Float64Array, Int64Array, StringArray, TimestampNanosecondArray};
+    use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampNanosecondArray};
     use std::sync::Arc;
 
     fn written(shape: Shape) -> String {

@@ -44,7 +44,8 @@ fn told(context: &Context, args: &ExportArgs, written: &[Exported]) -> Result<()
         return print_data(&format!("{:#}\n", json!({ "output": args.output.display().to_string(), "tables": written })));
     }
     for table in written {
-        let place = if table.path.is_empty() { args.output.display().to_string() } else { args.output.join(&table.path).display().to_string() };
+        let place =
+            if table.path.is_empty() { args.output.display().to_string() } else { args.output.join(&table.path).display().to_string() };
         context.console.say(&format!("{}: {} rows in {place}", visible(&table.name), console::grouped(table.rows)));
     }
     Ok(())

@@ -143,7 +143,8 @@ fn cell<'a>(value: &'a str, kind: Kind, room: &'a mut String) -> ValueRef<'a> {
 
 fn rest(cells: &Cells, row: &str) -> Option<String> {
     let columns = cells.columns().list().iter().enumerate().skip(MOST);
-    let members = columns.filter_map(|(at, column)| Some(format!("{}:{}", serde_json::Value::from(column.name.as_str()), cells.get(row, at)?)));
+    let members =
+        columns.filter_map(|(at, column)| Some(format!("{}:{}", serde_json::Value::from(column.name.as_str()), cells.get(row, at)?)));
     let members: Vec<String> = members.collect();
     (!members.is_empty()).then(|| format!("{{{}}}", members.join(",")))
 }
@@ -212,7 +213,8 @@ mod tests {
         let text = |text: &str| Value::Text(text.into());
         let time = text("2026-01-01T00:00:00.1234567Z");
         let digits = text("12345678901234567890123");
-        let first = [text("two"), time, Value::Integer(7), digits, Value::Integer(1), Value::Real(0.5), text("{\"a\":[1]}"), text("\\ud800")];
+        let first =
+            [text("two"), time, Value::Integer(7), digits, Value::Integer(1), Value::Real(0.5), text("{\"a\":[1]}"), text("\\ud800")];
         assert_eq!(found[0], first);
         let second = [text("two"), Value::Null, Value::Null, text("007"), Value::Integer(0), text("NaN"), text("text\0"), Value::Null];
         assert_eq!(found[1], second);

@@ -79,6 +79,7 @@ impl Ask {
             concurrency: self.concurrency,
             resume: self.resume,
             reconcile: self.reconcile,
+            by_day: false,
         }
     }
 

@@ -42,7 +42,7 @@ fn job_is_sound(job: &Value, case: &Path) {
     has_keys(job, &["kind", "name", "tenant", "profile", "api", "window", "status", "rows", "counted", "counted_at", "calls", "retries"]);
     has_keys(job, &["throttled_seconds", "files", "gaps", "error"]);
     assert!(["hunt", "pull"].contains(&text(&job["kind"])), "{job}");
-    assert!(["graph", "xdr", "mde", ""].contains(&text(&job["api"])), "{job}");
+    assert!(["graph", "xdr", "mde", "offline", ""].contains(&text(&job["api"])), "{job}");
     window_is_sound(&job["window"]);
     let numbers = ["rows", "calls", "retries"].map(|key| job[key].as_u64().unwrap());
     assert!(numbers[2] <= numbers[1] && job["throttled_seconds"].as_f64().unwrap() >= 0.0, "{job}");

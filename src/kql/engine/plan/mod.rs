@@ -9,6 +9,7 @@ pub(crate) mod env;
 mod evaluate;
 mod expand;
 mod external;
+mod foreign;
 mod join;
 mod operators;
 mod parse;
@@ -35,6 +36,8 @@ use relation::Relation;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use tokio::runtime::Handle;
+
+pub(super) use columns::matches as fits_pattern;
 
 /// The service reads at most this many values of a table given to `in`.
 const MOST_VALUES: usize = 1_000_000;

@@ -5,20 +5,23 @@ use super::super::expr::scope::Scope;
 use super::super::expr::{names, names::Names};
 use super::super::scalar::arrays::steps;
 use super::super::scalar::convert::{convert, to_dynamic};
-use super::super::table::Table;
+use super::super::table::{Stored, Table};
 use super::super::types::{Column, arrow_schema, arrow_type};
 use super::super::value::Value;
 use super::Planner;
 use super::env::{Binding, Env};
+use super::foreign;
 use super::relation::{Relation, Slot, column, plan_error};
 use super::statements::{Outcome, is_database};
 use crate::kql::ast::{ColumnDeclaration, Expr, ExprKind, Literal, Name, Span, TypeName};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::compute::cast;
+use arrow::datatypes::Field;
 use datafusion::catalog::MemTable;
 use datafusion::common::Column as PlanColumn;
 use datafusion::datasource::provider_as_source;
-use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlanBuilder};
+use datafusion::functions::expr_fn::coalesce;
+use datafusion::logical_expr::{Cast, Expr as PlanExpr, LogicalPlanBuilder};
 use datafusion::scalar::ScalarValue;
 use std::sync::Arc;
 
@@ -78,12 +81,42 @@ impl<'a> Planner<'a> {
 
     /// Reads a table, cut to the window of the run.
     pub(crate) fn scan(&self, name: &str, table: &Table, span: Span) -> Result<Relation, QueryError> {
-        let relation = self.batches(&table.columns, table.data.clone(), span)?;
+        let relation = self.rows_in(name, table, span)?;
         let Some((from, to)) = self.window() else { return Ok(relation) };
         let Some(time) = table.time_column.as_deref().and_then(|time| relation.slot(time)).map(Slot::value) else { return Ok(relation) };
         let (from, to) = (Value::datetime(from).expr, Value::datetime(to).expr);
         tracing::trace!(table = name, "cut to the window");
         relation.filter(time.expr.clone().gt_eq(from).and(time.expr.lt(to)), span)
+    }
+
+    fn rows_in(&self, name: &str, table: &Table, span: Span) -> Result<Relation, QueryError> {
+        let mut inputs = Vec::new();
+        if !table.data.is_empty() || table.stored.is_empty() {
+            inputs.push((name.to_owned(), self.batches(&table.columns, table.data.clone(), span)?));
+        }
+        for stored in &table.stored {
+            inputs.push((name.to_owned(), self.stored(&table.columns, stored, span)?));
+        }
+        match inputs.as_slice() {
+            [(_, only)] => Ok(only.clone()),
+            _ => self.united(inputs, false, None, span),
+        }
+    }
+
+    /// Rows that are read while the plan runs, in the types that plans rely on.
+    fn stored(&self, columns: &[Column], stored: &Stored, span: Span) -> Result<Relation, QueryError> {
+        self.saw_rows(stored.rows);
+        let source = self.fresh("table");
+        let schema = stored.provider.schema();
+        let read = LogicalPlanBuilder::scan(source.as_str(), provider_as_source(stored.provider.clone()), None);
+        let plan = read.and_then(LogicalPlanBuilder::build).map_err(|error| plan_error(&error, span))?;
+        let typed = columns.iter().map(|column| {
+            let slot = self.slot(&column.name, column.kind);
+            let found = schema.field_with_name(&column.name).ok();
+            let value = found.map_or_else(|| Value::null(column.kind).expr, |field| typed(&source, field, column.kind));
+            (slot, value)
+        });
+        Relation::new(plan, Vec::new()).project(typed.collect(), span)
     }
 
     /// A table of batches in memory.
@@ -262,6 +295,18 @@ impl<'a> Planner<'a> {
         let plan = LogicalPlanBuilder::empty(true).build().map_err(|error| plan_error(&error, span))?;
         Relation::new(plan, Vec::new()).project(vec![(self.slot("print_0", value.kind), value.expr)], span)
     }
+}
+
+/// A field of a source as a column of a Kusto type; texts that are missing are empty.
+fn typed(source: &str, field: &Field, kind: TypeName) -> PlanExpr {
+    let read = PlanExpr::Column(PlanColumn::new(Some(source), field.name()));
+    let wanted = arrow_type(kind);
+    let read = match field.data_type() {
+        known if *known == wanted => read,
+        known if foreign::is_foreign(known) => foreign::as_json(Value::new(read, kind), known),
+        _ => PlanExpr::Cast(Cast::new(Box::new(read), wanted)),
+    };
+    if kind == TypeName::String && field.is_nullable() { coalesce(vec![read, Value::text("").expr]) } else { read }
 }
 
 /// The .NET type of a Kusto type.
