@@ -41,8 +41,6 @@ pub struct PullJob {
     pub open: bool,
     /// An OData filter beside that of the window.
     pub filter: Option<String>,
-    /// The formats that the objects are stored in; NDJSON is kept whether asked for or not, since later pulls are held against it.
-    pub formats: Vec<Format>,
     /// Goes on with what an earlier run left.
     pub resume: bool,
     /// Files of earlier pulls whose versions are not stored again.
