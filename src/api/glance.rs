@@ -1,23 +1,12 @@
 //! A look at an endpoint: does it answer, with JSON? What it says is not kept.
 
 use crate::{
-    error::{Error, Kind, Result},
+    error::Result,
     transport::{Authorize, Broken, Budget, Call, Head, Receive, Transport},
 };
-use url::Url;
 
 /// Most of an answer that is held to be JSON; a longer one is only held to begin as JSON does.
 const READ: usize = 256 * 1024;
-
-/// Returns the URL of `path` and `query` below an API's root.
-///
-/// # Errors
-/// [`Kind::Usage`] where they make no URL.
-pub fn url(root: &Url, path: &str, query: &str) -> Result<Url> {
-    let joiner = if query.is_empty() { "" } else { "?" };
-    let text = format!("{}{path}{joiner}{query}", root.as_str().trim_end_matches('/'));
-    Url::parse(&text).map_err(|cause| Error::new(Kind::Usage, format!("`{path}` is no path")).caused_by(cause))
-}
 
 /// Looks.
 ///
@@ -71,12 +60,5 @@ mod tests {
         assert!(!looked(&[b"{\"value\":"]) && !looked(&[b"<html>"]) && !looked(&[]));
         let long = format!("[{}]", "1,".repeat(READ));
         assert!(looked(&[long.as_bytes()]));
-    }
-
-    #[test]
-    fn the_query_is_appended() {
-        let root = "https://graph.microsoft.com".parse().unwrap();
-        assert_eq!(url(&root, "/v1.0/users", "$top=1").unwrap().as_str(), "https://graph.microsoft.com/v1.0/users?$top=1");
-        assert_eq!(url(&root, "/v1.0/users", "").unwrap().as_str(), "https://graph.microsoft.com/v1.0/users");
     }
 }

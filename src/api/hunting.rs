@@ -15,7 +15,7 @@ use url::Url;
 pub use super::refusal::{Refusal, position, unresolved};
 
 /// The APIs that hunt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Api {
     /// Microsoft Graph, the current one.
@@ -27,6 +27,9 @@ pub enum Api {
 }
 
 impl Api {
+    /// All of them, the preferred one first.
+    pub const ALL: [Self; 3] = [Self::Graph, Self::Xdr, Self::Mde];
+
     /// Returns the name as it is typed: `graph`, `xdr`, `mde`.
     pub fn name(self) -> &'static str {
         match self {

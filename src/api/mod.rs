@@ -3,8 +3,12 @@
 //! It knows neither tokens nor disk: bearers come from whoever implements [`crate::transport::Authorize`], rows go to whoever
 //! implements [`hunting::Rows`].
 
+pub mod catalogue;
 pub mod cut;
+pub mod export;
 pub mod glance;
 pub mod hunting;
+pub mod pages;
+pub mod raw;
 pub mod refusal;
 pub mod rows;

@@ -60,6 +60,12 @@ impl Refusal {
     }
 }
 
+/// Says whether a token was refused since the API's own application is not in the tenant: the product was never set up
+/// (AADSTS500011, 650052, 50001; apis.md 1.6).
+pub fn is_absent(error: &Error) -> bool {
+    ["AADSTS500011", "AADSTS650052", "AADSTS50001"].contains(&error.code().as_str())
+}
+
 static POSITIONS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     let forms = [
         r"(?i)\bline(?:\s+number)?\W{0,3}(\d+)\W{1,3}(?:position|column|pos|col|char)\w*\W{0,3}(\d+)",

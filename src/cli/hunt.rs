@@ -121,7 +121,7 @@ pub struct Param {
     pub value: String,
 }
 
-fn param(text: &str) -> Result<Param, String> {
+pub(super) fn param(text: &str) -> Result<Param, String> {
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => Ok(Param { name: name.trim().to_owned(), value: value.to_owned() }),
         _ => Err("write NAME=VALUE, or NAME=@FILE".to_owned()),

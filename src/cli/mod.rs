@@ -2,14 +2,20 @@
 
 mod case;
 mod check;
+mod collect;
+mod get;
 mod hunt;
+mod pull;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 pub use case::{CaseAction, CaseArgs, ReportArgs, SealArgs};
 pub use check::{CheckArgs, CheckWhat};
-pub use hunt::{ApiChoice, HuntArgs, OutputFormat, Param, Slice};
+pub use collect::CollectArgs;
+pub use get::{GetArgs, Pages};
+pub use hunt::{ApiChoice, HuntArgs, Local, OutputFormat, Param, Slice};
+pub use pull::{PullArgs, ViaChoice};
 
 /// Collects alerts, incidents and raw events out of Microsoft's security APIs, whole and as evidence
 #[derive(Debug, Parser)]
@@ -28,8 +34,14 @@ pub struct Cli {
 pub enum Command {
     /// Run advanced-hunting queries (KQL) and store every row
     Hunt(Box<HuntArgs>),
+    /// Pull named sources (alerts, incidents, machines, sign-ins ...) and store every object
+    Pull(Box<PullArgs>),
+    /// Run a plan: many pulls and queries, for many tenants, over one window
+    Collect(Box<CollectArgs>),
     /// Print an access token, for curl or a wrapper
     Token(TokenArgs),
+    /// GET any URL of any API the credential may call, following its pages
+    Get(GetArgs),
     /// Say whether a collection would work: configuration, vault, token, permissions, each API
     Check(CheckArgs),
     /// Look at what was collected

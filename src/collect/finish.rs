@@ -78,36 +78,16 @@ impl Desk<'_> {
         for gap in &report.gaps {
             journal.append(journal::Event::Gap(journal::Gap::new(self.job.job.clone(), Some(gap.window), gap.reason.clone())))?;
         }
-        let status = match report.status {
-            report::JobStatus::Complete => journal::Outcome::Complete,
-            report::JobStatus::Partial => journal::Outcome::Partial,
-            report::JobStatus::Failed => journal::Outcome::Failed,
-        };
         // A job that was interrupted has not ended: a resumed run goes by its files, not by its gaps.
         if state.failure.as_ref().is_some_and(|error| error.kind() == Kind::Interrupted) {
             return Ok(());
         }
-        journal.append(journal::Event::JobEnded(journal::JobEnded {
-            job: self.job.job.clone(),
-            status,
-            rows: report.rows,
-            counted: report.counted,
-            counted_at: report.counted_at,
-            calls: report.calls.into(),
-            retries: report.retries.into(),
-            throttled_seconds: report.throttled_seconds,
-            error: report.error.as_ref().map(|error| journal::Failure {
-                code: error.code.clone(),
-                message: error.message.clone(),
-                hint: Some(error.hint.clone()).filter(|hint| !hint.is_empty()),
-                exit: error.exit,
-            }),
-        }))
+        journal.append(journal::Event::JobEnded(report.ended(self.job.job.clone())))
     }
 }
 
 /// Joins gaps that touch and have one reason.
-fn merged(gaps: &[report::Gap]) -> Vec<report::Gap> {
+pub(super) fn merged(gaps: &[report::Gap]) -> Vec<report::Gap> {
     let mut gaps = gaps.to_vec();
     gaps.sort_by_key(|gap| gap.window);
     let mut merged: Vec<report::Gap> = Vec::new();

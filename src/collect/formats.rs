@@ -15,7 +15,7 @@ use crate::{
 use std::{mem, sync::Arc};
 
 /// How the journal marks the files that parts were joined to.
-const JOINED: &str = "joined from slices";
+pub(super) const JOINED: &str = "joined from slices";
 
 /// The files of one answer: the rows as they were sent, or, where those are not kept, in the first format; and the other formats.
 pub(super) type Files = (Written, Vec<Written>);

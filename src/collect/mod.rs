@@ -3,7 +3,6 @@
 //! It asks through [`Hunter`] and tells through [`Observer`]; it knows neither HTTP client, command line nor environment.
 
 mod batch;
-pub mod catalogue;
 mod cutting;
 mod density;
 mod finish;
@@ -13,6 +12,7 @@ pub mod pack;
 mod part;
 mod pick_up;
 mod plan;
+pub mod pull;
 mod reconcile;
 pub mod report;
 mod schedule;

@@ -216,6 +216,11 @@ fn message_with_causes(error: &Error) -> String {
 impl Job {
     /// The report of a job that failed before anything was asked.
     pub fn failed(kind: JobKind, name: &str, window: Window, error: &Error) -> Self {
+        Self { status: JobStatus::Failed, error: Some(error.into()), ..Self::empty(kind, name, window) }
+    }
+
+    /// The report of a job of which nothing is known yet.
+    pub fn empty(kind: JobKind, name: &str, window: Window) -> Self {
         Self {
             kind,
             name: name.to_owned(),
@@ -225,7 +230,7 @@ impl Job {
             profile: String::new(),
             api: String::new(),
             window,
-            status: JobStatus::Failed,
+            status: JobStatus::Complete,
             rows: 0,
             counted: None,
             counted_at: None,
@@ -235,7 +240,31 @@ impl Job {
             files: Vec::new(),
             gaps: Vec::new(),
             notes: Vec::new(),
-            error: Some(error.into()),
+            error: None,
+        }
+    }
+
+    /// Tells the same to the journal.
+    pub(super) fn ended(&self, job: journal::Job) -> journal::JobEnded {
+        journal::JobEnded {
+            job,
+            status: match self.status {
+                JobStatus::Complete => journal::Outcome::Complete,
+                JobStatus::Partial => journal::Outcome::Partial,
+                JobStatus::Failed => journal::Outcome::Failed,
+            },
+            rows: self.rows,
+            counted: self.counted,
+            counted_at: self.counted_at,
+            calls: self.calls.into(),
+            retries: self.retries.into(),
+            throttled_seconds: self.throttled_seconds,
+            error: self.error.as_ref().map(|error| journal::Failure {
+                code: error.code.clone(),
+                message: error.message.clone(),
+                hint: Some(error.hint.clone()).filter(|hint| !hint.is_empty()),
+                exit: error.exit,
+            }),
         }
     }
 

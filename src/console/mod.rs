@@ -70,8 +70,16 @@ fn line(words: &str) {
 /// # Errors
 /// [`crate::error::Kind::Disk`] where it cannot be written otherwise.
 pub fn print_data(text: &str) -> crate::error::Result<()> {
+    print_bytes(text.as_bytes())
+}
+
+/// Writes bytes to standard output as they are.
+///
+/// # Errors
+/// As for [`print_data`].
+pub fn print_bytes(bytes: &[u8]) -> crate::error::Result<()> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(crate::error::Error::new(crate::error::Kind::Disk, "writing to standard output failed").caused_by(error))
         }

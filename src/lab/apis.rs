@@ -42,6 +42,12 @@ async fn endpoint(world: &World, call: &Call, claims: &Claims) -> Result<Reply, 
     if let Some(endpoint) = hunting::Endpoint::of(call) {
         return hunting::answer(world, call, claims, endpoint).await;
     }
+    if pulls::audit::is_meant(call) && call.service == Service::Graph {
+        return pulls::audit::answer(world, call, claims);
+    }
+    if let Some(listing) = pulls::exports::Listing::of(call) {
+        return pulls::exports::listing(world, call, claims, &listing);
+    }
     match pulls::Endpoint::of(call) {
         Some(endpoint) => pulls::answer(world, call, claims, &endpoint),
         None => Err(Refusal::not_found(call)),

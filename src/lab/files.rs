@@ -56,6 +56,9 @@ fn quotas(world: &World) -> String {
     if own.calls_per_minute != usual.calls_per_minute {
         let _ = writeln!(lines, "calls_per_minute = {}", own.calls_per_minute);
     }
+    if own.pulls.unlimited && own.calls_per_minute == usual.calls_per_minute {
+        let _ = writeln!(lines, "calls_per_minute = 100000");
+    }
     if own.caps.rows != usual.caps.rows {
         let _ = writeln!(lines, "rows_per_call = {}", own.caps.rows);
     }

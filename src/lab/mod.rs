@@ -35,7 +35,7 @@ mod vault;
 mod wire;
 mod world;
 
-pub use options::{Caps, Fault, FaultKind, Options, Retirement, Shape};
+pub use options::{Caps, Fault, FaultKind, Options, Orders, Pulls, Retirement, Shape};
 pub use wire::Service;
 pub use world::Seen;
 

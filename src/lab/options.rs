@@ -18,7 +18,7 @@ pub struct Options {
     pub calls_per_minute: u32,
     /// Hunting calls an hour of the MDE API.
     pub calls_per_hour: u32,
-    /// First port: the services take this one and the five after it. None: any that are free.
+    /// First port: the services take this one and the six after it. None: any that are free.
     pub port: Option<u16>,
     /// The end of the company's 30 days, and what `now()` is in queries when the lab starts. None: the clock's time.
     pub end: Option<jiff::Timestamp>,
@@ -48,6 +48,8 @@ pub struct Options {
     pub authority_unavailable: u32,
     /// How many Key Vault requests, from the first, are answered with 429.
     pub vault_throttled: u32,
+    /// How the list endpoints behave.
+    pub pulls: Pulls,
     /// Longest run of a query before it is given up with 504 (apis.md 4.6).
     pub query_timeout: Duration,
 }
@@ -76,6 +78,7 @@ impl Default for Options {
             refuse_ps256: false,
             authority_unavailable: 0,
             vault_throttled: 0,
+            pulls: Pulls::default(),
             query_timeout: Duration::from_mins(3),
         }
     }
@@ -227,6 +230,52 @@ pub struct Shape {
     pub indented: bool,
     /// Rows have members more, which the schema does not name and which only a verbatim copy keeps.
     pub oddities: bool,
+}
+
+/// How lists behave where tenants differ, or where the documentation is silent. The default is what it says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is one independent quirk of the services")]
+pub struct Pulls {
+    /// Most objects of a page, whatever was asked for: more pages of few objects.
+    pub page: Option<usize>,
+    /// No limits of calls.
+    pub unlimited: bool,
+    /// The lists change while they are paged: after each page an object is updated, or one comes new.
+    pub moving: bool,
+    /// MDE's lists give no nextLink.
+    pub unlinked: bool,
+    /// What becomes of `$orderby`.
+    pub orders: Orders,
+    /// After so many pages a nextLink has expired.
+    pub links_last: Option<u32>,
+    /// What every nextLink is, in place of what it should be; `{self}` is the page's own URL.
+    pub link: Option<String>,
+    /// The tenant lacks the licences that lists need.
+    pub unlicensed: bool,
+    /// There are no machines: 404.
+    pub no_machines: bool,
+    /// The tenant is too large for exports as pages: 504.
+    pub too_large: bool,
+    /// How many downloads the signatures of one list of files are good for.
+    pub signatures_last: Option<u32>,
+    /// `$expand` with `$filter` on Graph: 500.
+    pub expand_fails: bool,
+    /// The audit log's queries are on beta alone.
+    pub beta_audit: bool,
+    /// Most records of an audit query.
+    pub audit_limit: Option<usize>,
+}
+
+/// What becomes of `$orderby`, which is not documented for alerts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Orders {
+    /// It is obeyed.
+    #[default]
+    Kept,
+    /// It is refused.
+    Refused,
+    /// It is passed over.
+    Ignored,
 }
 
 /// What the retired XDR and MDE hunting endpoints answer; the wire behaviour after 2027-02-01 is not documented.

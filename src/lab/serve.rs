@@ -3,7 +3,7 @@
 use super::{
     apis, entra, metadata,
     pki::Authority,
-    vault,
+    pulls, vault,
     wire::{Call, Reply, Service},
     world::World,
 };
@@ -43,7 +43,7 @@ pub(super) fn listen(first: Option<u16>) -> Result<Listeners> {
 
 fn no_port(port: u32, cause: &dyn std::fmt::Display) -> Error {
     Error::new(Kind::Usage, format!("the lab could not listen on port {port} of 127.0.0.1: {cause}"))
-        .hint("give --port another first port (the lab takes six), or leave it out to take any that are free")
+        .hint("give --port another first port (the lab takes seven), or leave it out to take any that are free")
 }
 
 /// The addresses of listeners.
@@ -84,6 +84,7 @@ fn names(service: Service) -> Vec<String> {
         Service::Xdr => vec!["api.security.lab.test".to_owned()],
         Service::Mde => vec!["api.securitycenter.lab.test".to_owned()],
         Service::Identity => Vec::new(),
+        Service::Storage => vec!["storage.lab.test".to_owned()],
         Service::Vault => vault::NAMES.iter().map(|name| format!("{name}.{}", super::directory::VAULT_SUFFIX)).collect(),
     };
     let wild = (service == Service::Vault).then(|| format!("*.{}", super::directory::VAULT_SUFFIX));
@@ -104,6 +105,7 @@ async fn answer(State((world, service)): State<Desk>, ConnectInfo(peer): Connect
         Service::Authority => entra::answer(&world, &call),
         Service::Vault => vault::answer(&world, &call),
         Service::Identity => metadata::answer(&world, &call),
+        Service::Storage => pulls::exports::storage(&world, &call),
         Service::Graph | Service::Xdr | Service::Mde => Box::pin(apis::answer(&world, &call)).await,
     };
     world.note(&call, answered.status().as_u16());

@@ -27,11 +27,13 @@ pub enum Service {
     Vault,
     /// The endpoint that gives a machine's managed identity its tokens; plain HTTP, as in Azure.
     Identity,
+    /// The storage that exports' files lie in.
+    Storage,
 }
 
 impl Service {
     /// All, in the order of their ports.
-    pub const ALL: [Self; 6] = [Self::Authority, Self::Graph, Self::Xdr, Self::Mde, Self::Vault, Self::Identity];
+    pub const ALL: [Self; 7] = [Self::Authority, Self::Graph, Self::Xdr, Self::Mde, Self::Vault, Self::Identity, Self::Storage];
 
     /// The name it has in a configuration.
     pub fn name(self) -> &'static str {
@@ -42,6 +44,7 @@ impl Service {
             Self::Mde => "mde",
             Self::Vault => "vault",
             Self::Identity => "identity",
+            Self::Storage => "storage",
         }
     }
 }

@@ -9,7 +9,7 @@ use super::{
     ids::{Ledger, guid, lock},
     keys::KeyPair,
     options::Options,
-    pulls::Objects,
+    pulls::{Objects, audit::Audit},
     quota::Quotas,
     tokens::{Grant, Mint},
     vault::{Certificates, Secrets, Vaults},
@@ -63,6 +63,10 @@ pub(crate) struct World {
     pub(crate) identity_header: String,
     pub(crate) grounds: Grounds,
     pub(crate) objects: Objects,
+    pub(crate) audit: Audit,
+    /// Lists of export files that were given out.
+    pub(crate) export_listings: AtomicU32,
+    downloads: Mutex<BTreeMap<Option<u32>, u32>>,
     pub(crate) quotas: Quotas,
     pub(crate) dice: Dice,
     pub(crate) ledger: Ledger,
@@ -75,9 +79,9 @@ pub(crate) struct World {
 }
 
 /// The company's tables, and the objects that other endpoints tell from them.
-fn told(options: &Options, end: jiff::Timestamp) -> Result<(Objects, Grounds)> {
+fn told(options: &Options, end: jiff::Timestamp) -> Result<(Objects, Audit, Grounds)> {
     let tables = company::tables(options, end);
-    Ok((Objects::new(&tables), Grounds::new(tables)?))
+    Ok((Objects::new(&tables, end), Audit::new(&tables), Grounds::new(tables)?))
 }
 
 impl World {
@@ -91,7 +95,7 @@ impl World {
             let certificates = Certificates::new(seconds);
             (grounds.join(), certificates)
         });
-        let (objects, grounds) = grounds.map_err(|_| Error::new(Kind::Failed, "could not make the lab's data"))??;
+        let (objects, audit, grounds) = grounds.map_err(|_| Error::new(Kind::Failed, "could not make the lab's data"))??;
         let certificates = certificates?;
         let directory = Directory::new(certificates.registered(), seconds);
         let secrets: Vec<String> =
@@ -101,6 +105,9 @@ impl World {
             vaults: Vaults::new(&certificates, &Secrets { good, expired }, seconds)?,
             mint: Mint::new(KeyPair::rsa("accounts.accesscontrol.windows.net", seconds - 86_400, seconds + 365 * 86_400)?)?,
             objects,
+            audit,
+            export_listings: AtomicU32::new(0),
+            downloads: Mutex::default(),
             grounds,
             federation: KeyPair::rsa("federation", seconds - 86_400, seconds + 365 * 86_400)?,
             identity_header: guid(),
@@ -171,6 +178,14 @@ impl World {
         let token = token.unwrap_or_default();
         self.ledger.note(token.as_str());
         token
+    }
+
+    /// Counts a download under a signature.
+    pub(crate) fn downloads(&self, signature: Option<u32>) -> u32 {
+        let mut downloads = lock(&self.downloads);
+        let count = downloads.entry(signature).or_default();
+        *count += 1;
+        *count
     }
 
     /// Notes a request and what it was answered with.

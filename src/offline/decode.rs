@@ -5,7 +5,7 @@ use crate::{
     error::{Error, Kind, Result},
     kql::{ast::TypeName, engine::arrow_type},
 };
-use datafusion::arrow::{
+use arrow::{
     array::{
         ArrayRef, BooleanBuilder, DurationNanosecondBuilder, Float64Builder, Int32Builder, Int64Builder, RecordBatch, RecordBatchOptions,
         StringBuilder, TimestampNanosecondBuilder,
@@ -207,7 +207,7 @@ impl Visitor<'_> for KeyOf<'_> {
 mod tests {
     use super::*;
     use crate::kql::engine::{Column, arrow_schema};
-    use datafusion::arrow::array::AsArray;
+    use arrow::array::AsArray;
 
     #[test]
     fn rows_become_columns() {

@@ -73,6 +73,27 @@ impl Context {
         }
     }
 
+    /// Returns the same surroundings for these tenants.
+    pub(super) fn on_tenants(&self, tenants: Vec<String>) -> Self {
+        let mut global = self.global.clone();
+        if global.tenant.is_empty() {
+            global.tenant = tenants;
+        }
+        let watched = Once::new();
+        self.cancel();
+        watched.call_once(|| {});
+        Self {
+            global,
+            env: self.env.clone(),
+            console: self.console,
+            now: self.now,
+            command_line: self.command_line.clone(),
+            cancel: self.cancel.clone(),
+            abandon: self.abandon.clone(),
+            watched,
+        }
+    }
+
     pub(super) fn start_log(&self) -> Result<()> {
         let options = LogOptions {
             verbosity: verbosity(&self.global),

@@ -4,11 +4,14 @@ use super::{
     Context, allowed,
     asker::Asker,
     choice::{self, Retirement},
+    closing,
+    closing::Outcome,
     earlier::Earlier,
     explain,
     parameters::{Missing, Values},
     queries,
     queries::Given,
+    session::Session,
     window,
     wire::{self, Connected, Tenant, Wires},
     witness::OfJob,
@@ -16,20 +19,13 @@ use super::{
 use crate::{
     api::hunting::{Api, Request},
     cli::{ApiChoice, HuntArgs, OutputFormat, Slice},
-    collect::{
-        HuntJob, Observer, SliceMode, Subject, Waiting, hunt, report,
-        report::{Job, Summary},
-        side_by_side,
-    },
-    console::{Progress, closing_words, print_data},
+    collect::{HuntJob, Observer, SliceMode, Subject, Waiting, hunt, report, report::Job, side_by_side},
     error::{Error, Kind, Result},
-    journal::{self, Event, RunEnded, RunOutcome, RunStarted},
     settings::{Profile, Settings},
     store::{Case, Format, Output, Written},
     time::Window,
     transport::Budget,
 };
-use jiff::Timestamp;
 use std::{
     path::Path,
     sync::{Arc, atomic::AtomicBool},
@@ -42,9 +38,9 @@ pub(super) async fn run(context: &Context, args: &HuntArgs) -> Result<u8> {
     let plan = Plan::read(context, args);
     match plan {
         Ok(plan) if args.explain => explain::run(context, &plan),
-        Ok(plan) => finish(context, &summary(context, collect(context, args, &plan).await)),
+        Ok(plan) => closing::finish(context, &closing::summary(context, "hunt", collect(context, args, &plan).await)),
         Err(error) if args.explain => Err(error),
-        Err(error) => finish(context, &summary(context, Err(error))),
+        Err(error) => closing::finish(context, &closing::summary(context, "hunt", Err(error))),
     }
 }
 
@@ -58,7 +54,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    fn read(context: &Context, args: &HuntArgs) -> Result<Self> {
+    pub(super) fn read(context: &Context, args: &HuntArgs) -> Result<Self> {
         let mode = match &args.slice {
             Slice::Auto => SliceMode::Auto,
             Slice::Off => SliceMode::Off,
@@ -80,125 +76,33 @@ impl Plan {
     }
 }
 
-fn summary(context: &Context, outcome: Result<Vec<Job>>) -> Summary {
-    if let Err(error) = &outcome {
-        context.console.error(error);
-    }
-    let case = context.case_dir().map(|case| case.display().to_string()).unwrap_or_default();
-    summed_up(context.now, case, outcome)
-}
-
-fn summed_up(started: Timestamp, case: String, outcome: Result<Vec<Job>>) -> Summary {
-    let (jobs, error) = match outcome {
-        Ok(jobs) => (jobs, None),
-        Err(error) => (Vec::new(), Some(report::Failure::from(&error))),
-    };
-    let code = error.as_ref().map_or_else(|| report::exit_code(&jobs), |error| error.exit);
-    Summary {
-        ircollect: env!("CARGO_PKG_VERSION"),
-        schema: 1,
-        command: "hunt",
-        status: report::run_status(&jobs, code),
-        started,
-        ended: Timestamp::now(),
-        case,
-        skipped: Vec::new(),
-        jobs,
-        error,
-    }
-}
-
-/// Prints the summary of a hunt whose command line was not understood: whoever asked for JSON gets it.
-pub(super) fn not_understood(error: Error) -> Result<()> {
-    print_summary(&summed_up(Timestamp::now(), String::new(), Err(error)))
-}
-
-fn print_summary(summary: &Summary) -> Result<()> {
-    let json = serde_json::to_string(summary).map_err(|error| Error::new(Kind::Failed, "writing the summary").caused_by(error))?;
-    print_data(&format!("{json}\n"))
-}
-
-fn finish(context: &Context, summary: &Summary) -> Result<u8> {
-    let words = closing_words(summary);
-    if !words.is_empty() {
-        context.console.say(&words);
-    }
-    for error in summary.jobs.iter().filter_map(|job| Some((job, job.error.as_ref()?))).map(|(job, error)| said(job, error)) {
-        context.console.error(&error);
-    }
-    if context.global.json {
-        print_summary(summary)?;
-    }
-    Ok(summary.error.as_ref().map_or_else(|| report::exit_code(&summary.jobs), |error| error.exit))
-}
-
-/// The error of a job, as one to be shown.
-fn said(job: &Job, failure: &report::Failure) -> Error {
-    let kind = if failure.exit == Kind::Query.exit_code() { Kind::Query } else { Kind::Failed };
-    let error = Error::new(kind, format!("`{}` in tenant {}: {}", job.name, job.tenant, failure.message)).with_code(failure.code.clone());
-    let error = failure.excerpt.iter().fold(error, |error, excerpt| error.with_excerpt(excerpt.clone()));
-    failure.hints.iter().fold(error, Error::hint)
-}
-
-async fn collect(context: &Context, args: &HuntArgs, plan: &Plan) -> Result<Vec<Job>> {
+async fn collect(context: &Context, args: &HuntArgs, plan: &Plan) -> Result<Outcome> {
     if args.local.offline {
         return super::answer_offline(context, args, plan).await;
     }
     let settings = context.settings()?;
-    let tenants: usize = settings.profiles.iter().map(|profile| profile.tenants.len()).sum();
-    if args.output.is_some() && tenants > 1 {
+    if args.output.is_some() && Session::tenants(&settings) > 1 {
         return Err(Error::new(Kind::Usage, "--output takes the rows of one tenant, and there are several")
             .hint("leave --output out: every tenant's rows are in the case"));
     }
-    let case = Arc::new(Case::open(&settings.case, env!("CARGO_PKG_VERSION"))?);
-    let sha256 = settings.config.as_ref().map(|config| config.sha256.clone());
-    case.journal().prepare(RunStarted::here(env!("CARGO_PKG_VERSION"), context.command_line(), sha256));
-    let wires = Wires::new(context, &settings, Arc::clone(case.journal()))?;
-    let progress: Arc<dyn Observer> = Arc::new(Progress::new(context.console));
-    let run = Run { context, args, plan, settings: &settings, wires: &wires, case: &case, progress, retirement: Retirement::default() };
-    let outcome = run_jobs(&run).await;
-    let ended = match &outcome {
-        Ok(jobs) => ended(report::run_status(jobs, report::exit_code(jobs)), report::exit_code(jobs), None),
-        Err(error) => ended(report::RunStatus::Failed, error.kind().exit_code(), Some(error)),
-    };
-    case.journal().begin(wires.skew.seconds())?;
-    case.journal().append(ended)?;
+    let session = Session::open(context, settings)?;
+    let run = Run::new(&session, args, plan);
+    let outcome = run_jobs(&session, &run).await.map(|jobs| Outcome { jobs, ..Outcome::default() });
+    session.close(&outcome)?;
     outcome
 }
 
-pub(super) fn ended(status: report::RunStatus, exit: u8, error: Option<&Error>) -> Event {
-    let status = match status {
-        report::RunStatus::Complete => RunOutcome::Complete,
-        report::RunStatus::Partial => RunOutcome::Partial,
-        report::RunStatus::Failed => RunOutcome::Failed,
-        report::RunStatus::Interrupted => RunOutcome::Interrupted,
-    };
-    let error = error.map(|error| journal::Failure {
-        code: error.code(),
-        message: error.message().to_owned(),
-        hint: error.hints().first().cloned(),
-        exit: error.kind().exit_code(),
-    });
-    Event::RunEnded(RunEnded { status, exit, error })
-}
-
-async fn run_jobs(run: &Run<'_>) -> Result<Vec<Job>> {
+async fn run_jobs(session: &Session<'_>, run: &Run<'_>) -> Result<Vec<Job>> {
     if let Some(jobs) = run.all_whole() {
         return Ok(jobs);
     }
-    let mut tenants = wire::connect(run.settings, run.wires, |profile| allowed::hunting(profile, run.plan.api)).await;
-    if tenants.len() == 1 && tenants.iter().all(|tenant| tenant.reached.is_err()) {
-        return tenants.pop().map_or_else(|| Ok(Vec::new()), |tenant| tenant.reached.map(|_| Vec::new()));
-    }
-    run.case.journal().begin(run.wires.skew.seconds())?;
-    run.say_what_to_know(&tenants);
-    let mut jobs = Vec::new();
-    for tenant in &tenants {
-        for query in &run.plan.queries {
-            jobs.push(Waiting { tenant: tenant.named.clone(), work: Box::pin(run.one(tenant, query)) });
-        }
-    }
-    Ok(side_by_side(jobs, usize::from(run.args.concurrency.max(1))).await)
+    let tenants = session.connect(|profile| allowed::hunting(profile, run.plan.api)).await?;
+    Ok(run.all(&tenants).await)
+}
+
+/// Runs every query in every tenant.
+pub(super) async fn jobs(session: &Session<'_>, args: &HuntArgs, plan: &Plan, tenants: &[Connected]) -> Vec<Job> {
+    Run::new(session, args, plan).all(tenants).await
 }
 
 /// All that the jobs of a run share.
@@ -213,7 +117,19 @@ struct Run<'a> {
     retirement: Retirement,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    fn new(session: &'a Session<'_>, args: &'a HuntArgs, plan: &'a Plan) -> Self {
+        let Session { context, settings, case, wires, progress } = session;
+        let (progress, retirement) = (Arc::clone(progress), Retirement::default());
+        Self { context, args, plan, settings, wires, case, progress, retirement }
+    }
+
+    async fn all(&self, tenants: &[Connected]) -> Vec<Job> {
+        let pairs = tenants.iter().flat_map(|tenant| self.plan.queries.iter().map(move |query| (tenant, query)));
+        let jobs = pairs.map(|(tenant, query)| Waiting { tenant: tenant.named.clone(), work: Box::pin(self.one(tenant, query)) as _ });
+        side_by_side(jobs.collect(), usize::from(self.args.concurrency.max(1))).await
+    }
+
     /// Returns all jobs where earlier runs left nothing to do of any: then nobody is called, not even for a token. A tenant that is
     /// named by a domain is not known without a call.
     fn all_whole(&self) -> Option<Vec<Job>> {
@@ -227,21 +143,16 @@ impl Run<'_> {
         Some(self.output(Job { rule: query.rule.clone(), ..job }))
     }
 
-    fn say_what_to_know(&self, tenants: &[Connected]) {
-        let reached = tenants.iter().filter_map(|tenant| tenant.reached.as_ref().ok());
-        for warning in wire::warnings(self.wires, reached) {
-            self.context.console.warn(&warning);
-        }
-    }
-
     async fn one(&self, tenant: &Connected, query: &Given) -> Job {
-        let job = match (&tenant.reached, query.fault()) {
+        let reached = tenant.reached.as_ref().map_err(Error::again);
+        let reached = reached.and_then(|reached| allowed::hunting(&reached.profile, self.plan.api).map(|()| reached));
+        let job = match (reached, query.fault()) {
             (Ok(_), Some(fault)) => self.unasked(tenant, query, &fault),
             (Ok(reached), None) => match self.whole(&reached.profile, &reached.id, query) {
                 Some(job) => job,
                 None => self.hunt(reached, query).await,
             },
-            (Err(error), _) => self.unasked(tenant, query, error),
+            (Err(error), _) => self.unasked(tenant, query, &error),
         };
         Job { rule: query.rule.clone(), ..job }
     }

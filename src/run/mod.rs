@@ -5,13 +5,18 @@ mod asker;
 mod case;
 mod check;
 mod choice;
+mod closing;
+mod collect;
 mod context;
 mod earlier;
 mod explain;
+mod get;
 mod hunt;
 mod init;
 #[cfg(feature = "lab")]
 mod lab;
+mod lanes;
+mod list;
 mod names;
 #[cfg(feature = "offline")]
 mod offline;
@@ -20,9 +25,13 @@ mod panic;
 mod parameters;
 mod passwords;
 mod proof;
+mod pull;
 mod queries;
+mod resume;
+mod session;
 mod shell;
 mod signals;
+mod sources;
 mod token;
 mod window;
 mod wire;
@@ -53,20 +62,20 @@ fn refused(error: &clap::Error, words: &[String]) -> u8 {
     if !error.use_stderr() {
         return 0;
     }
-    let typed = |word: &str| words.iter().any(|typed| typed == word);
-    if typed("hunt") && typed("--json") {
-        let _closed = hunt::not_understood(misread(error));
+    let command = words.iter().find_map(|word| ["hunt", "pull", "collect"].into_iter().find(|command| command == word));
+    if let Some(command) = command.filter(|_| words.iter().any(|word| word == "--json")) {
+        let _closed = closing::not_understood(command, misread(command, error));
     }
     Kind::Usage.exit_code()
 }
 
 /// What clap says, as an error of ours.
-fn misread(error: &clap::Error) -> Error {
+fn misread(command: &str, error: &clap::Error) -> Error {
     let said = error.render().to_string();
     let mut paragraphs = said.split("\n\n").map(str::trim);
     let message = paragraphs.next().unwrap_or_default().trim_start_matches("error: ");
-    let hint = paragraphs.find_map(|paragraph| paragraph.strip_prefix("tip: ")).unwrap_or("`ircollect hunt --help` lists the flags");
-    Error::new(Kind::Usage, message).hint(hint)
+    let tip = paragraphs.find_map(|paragraph| paragraph.strip_prefix("tip: ")).map(str::to_owned);
+    Error::new(Kind::Usage, message).hint(tip.unwrap_or_else(|| format!("`ircollect {command} --help` lists the flags")))
 }
 
 fn start(cli: Cli, env: Env, words: Vec<String>) -> u8 {
@@ -98,6 +107,9 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
 async fn dispatch(context: &Context, command: Command) -> Result<u8> {
     match command {
         Command::Hunt(args) => hunt::run(context, &args).await,
+        Command::Pull(args) => pull::run(context, &args).await,
+        Command::Collect(args) => Box::pin(collect::run(context, &args)).await,
+        Command::Get(args) => get::run(context, &args).await,
         Command::Token(args) => token::run(context, &args).await,
         Command::Check(args) => check::run(context, &args).await,
         Command::Case(args) => case::run(context, args.action).await,
@@ -109,13 +121,13 @@ async fn dispatch(context: &Context, command: Command) -> Result<u8> {
 }
 
 #[cfg(feature = "offline")]
-async fn answer_offline(context: &Context, args: &crate::cli::HuntArgs, plan: &hunt::Plan) -> Result<Vec<crate::collect::report::Job>> {
+async fn answer_offline(context: &Context, args: &crate::cli::HuntArgs, plan: &hunt::Plan) -> Result<closing::Outcome> {
     Box::pin(offline::collect(context, args, plan)).await
 }
 
 #[cfg(not(feature = "offline"))]
 #[allow(clippy::unused_async, reason = "it has the shape of the full collector's")]
-async fn answer_offline(_: &Context, _: &crate::cli::HuntArgs, _: &hunt::Plan) -> Result<Vec<crate::collect::report::Job>> {
+async fn answer_offline(_: &Context, _: &crate::cli::HuntArgs, _: &hunt::Plan) -> Result<closing::Outcome> {
     Err(Error::new(Kind::Usage, "this is the slim collector, built without offline hunting").hint("build with `--features offline`"))
 }
 

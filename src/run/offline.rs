@@ -5,14 +5,15 @@ mod refused;
 
 use super::{
     Context,
+    closing::{Outcome, ended},
     earlier::sha256,
-    hunt::{Plan, copied, ended},
+    hunt::{Plan, copied},
     queries::Given,
 };
 use crate::{
     cli::HuntArgs,
     collect::{
-        HuntJob, Observer, SliceMode, Subject, Waiting, hunt, report,
+        HuntJob, Observer, SliceMode, Subject, Waiting, hunt,
         report::{Job, JobKind},
         side_by_side,
     },
@@ -35,17 +36,14 @@ use std::{path::Path, sync::Arc};
 const OFFLINE: &str = "offline";
 
 /// Answers every query of the plan.
-pub(super) async fn collect(context: &Context, args: &HuntArgs, plan: &Plan) -> Result<Vec<Job>> {
+pub(super) async fn collect(context: &Context, args: &HuntArgs, plan: &Plan) -> Result<Outcome> {
     let dir = context.case_dir()?;
     let shelf = shelf(args, &dir)?;
     let case = Arc::new(Case::open(&dir, env!("CARGO_PKG_VERSION"))?);
     case.journal().prepare(RunStarted::here(env!("CARGO_PKG_VERSION"), context.command_line(), None));
-    let outcome = answered(context, args, plan, shelf, &case).await;
+    let outcome = answered(context, args, plan, shelf, &case).await.map(|jobs| Outcome { jobs, ..Outcome::default() });
     case.journal().begin(None)?;
-    case.journal().append(match &outcome {
-        Ok(jobs) => ended(report::run_status(jobs, report::exit_code(jobs)), report::exit_code(jobs), None),
-        Err(error) => ended(report::RunStatus::Failed, error.kind().exit_code(), Some(error)),
-    })?;
+    case.journal().append(ended(&outcome))?;
     outcome
 }
 
@@ -165,7 +163,7 @@ impl Desk<'_> {
 
     fn options(&self) -> Options {
         let now = self.bounds.map_or(self.context.now, |window| window.to);
-        let options = Options::new(now).with_time_aliases();
+        let options = Options::new(now).with_time_aliases().with_any_case();
         self.bounds.map_or(options.clone(), |window| options.with_window(window))
     }
 

@@ -27,9 +27,9 @@ pub(super) struct Wires {
     /// The token service, and what is known of its clock: one for all tenants.
     pub(super) entra: Entra,
     pub(super) skew: Skew,
-    pace: Arc<Pace>,
+    pub(super) pace: Arc<Pace>,
     cancel: CancellationToken,
-    lanes: Mutex<HashSet<String>>,
+    pub(super) lanes: Mutex<HashSet<String>>,
 }
 
 /// An application in a tenant, ready to ask.

@@ -30,6 +30,8 @@ pub struct Quotas {
     graph: Quota,
     xdr: Quota,
     mde: Quota,
+    /// Whether the configuration says how fast Graph, XDR and MDE may be asked.
+    said: [bool; 3],
 }
 
 /// Microsoft's pages on advanced hunting (2026): at least 45 calls a minute a tenant, 100,000 rows and 50 MB an answer.
@@ -50,7 +52,7 @@ const MDE_CALLS_PER_HOUR: u32 = 1_500;
 
 impl Default for Quotas {
     fn default() -> Self {
-        Self { graph: HUNTING, xdr: HUNTING, mde: Quota { calls_per_hour: Some(MDE_CALLS_PER_HOUR), ..HUNTING } }
+        Self { graph: HUNTING, xdr: HUNTING, mde: Quota { calls_per_hour: Some(MDE_CALLS_PER_HOUR), ..HUNTING }, said: [false; 3] }
     }
 }
 
@@ -64,11 +66,20 @@ impl Quotas {
         }
     }
 
+    /// Returns the pace of an API where the configuration says one: it holds for all of the API then, not for hunting alone.
+    pub fn said(&self, api: Api) -> Option<Quota> {
+        let at = Api::ALL.iter().position(|one| *one == api)?;
+        self.said.get(at).copied().unwrap_or_default().then(|| self.of(api))
+    }
+
     pub(super) fn resolve(raw: &BTreeMap<String, file::Quota>) -> Result<Self> {
         let mut quotas = Self::default();
         for (name, limits) in raw {
             let api = Api::parse(name).map_err(|error| error.context(format_args!("[quotas.{name}]")))?;
             let quota = overlay(quotas.of(api), limits).map_err(|error| error.context(format_args!("[quotas.{name}]")))?;
+            if let Some(said) = Api::ALL.iter().position(|one| *one == api).and_then(|at| quotas.said.get_mut(at)) {
+                *said = limits.calls_per_minute.is_some();
+            }
             match api {
                 Api::Graph => quotas.graph = quota,
                 Api::Xdr => quotas.xdr = quota,

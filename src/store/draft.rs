@@ -53,6 +53,21 @@ pub struct Sealed {
     pub sha256: String,
 }
 
+/// How far a draft had come: see [`Draft::mark`].
+#[derive(Clone, Debug)]
+pub struct Mark {
+    hasher: Sha256,
+    rows: u64,
+    bytes: u64,
+}
+
+impl Mark {
+    /// Returns the rows up to here.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+}
+
 impl Draft {
     /// Begins a file that is to stand at `place` of the case in `dir`.
     pub(super) fn create(dir: &Path, place: Place) -> Result<Self> {
@@ -136,6 +151,39 @@ impl Draft {
         (self.rows, self.bytes, self.unsynced) = (0, 0, 0);
         let emptied = self.file.set_len(0).and_then(|()| self.file.seek(SeekFrom::Start(0)));
         emptied.map(drop).map_err(|error| disk::failed("emptying", &self.temp, error))
+    }
+
+    /// Has it stand elsewhere in the same folder.
+    ///
+    /// # Errors
+    /// [`Kind::Failed`] where the place is in another folder.
+    pub fn stand_at(&mut self, place: Place) -> Result<()> {
+        if !self.place.is_beside(&place) {
+            return Err(Error::new(Kind::Failed, format!("`{}` is not beside `{}`", place.path(), self.place.path())));
+        }
+        self.place = place;
+        Ok(())
+    }
+
+    /// Notes how far the file has come, to go back to.
+    ///
+    /// # Errors
+    /// [`Kind::Disk`].
+    pub fn mark(&mut self) -> Result<Mark> {
+        self.flush()?;
+        Ok(Mark { hasher: self.hasher.clone(), rows: self.rows, bytes: self.bytes })
+    }
+
+    /// Forgets everything written since the mark.
+    ///
+    /// # Errors
+    /// [`Kind::Disk`].
+    pub fn back_to(&mut self, mark: &Mark) -> Result<()> {
+        self.gathered.clear();
+        self.hasher = mark.hasher.clone();
+        (self.rows, self.bytes) = (mark.rows, mark.bytes);
+        let cut = self.file.set_len(mark.bytes).and_then(|()| self.file.seek(SeekFrom::Start(mark.bytes)));
+        cut.map(drop).map_err(|error| disk::failed("cutting back", &self.temp, error))
     }
 
     /// Ends the file and makes it and its name durable.
@@ -302,6 +350,22 @@ mod tests {
         draft.row(b"{}").unwrap();
         let sealed = draft.seal().unwrap();
         assert_eq!(std::fs::read(&sealed.temp).unwrap(), b"{}\n");
+    }
+
+    #[test]
+    fn what_came_after_a_mark_can_be_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut draft = draft(dir.path());
+        draft.row(b"{\"a\":1}").unwrap();
+        let mark = draft.mark().unwrap();
+        draft.row(&vec![b'x'; GATHERED + 1]).unwrap();
+        draft.row(b"{\"b\":1}").unwrap();
+        draft.back_to(&mark).unwrap();
+        draft.row(b"{\"c\":1}").unwrap();
+        let sealed = draft.seal().unwrap();
+        let stored = std::fs::read(&sealed.temp).unwrap();
+        assert_eq!(stored, b"{\"a\":1}\n{\"c\":1}\n");
+        assert_eq!((sealed.rows, sealed.sha256), (2, hash::of_bytes(&stored)));
     }
 
     #[test]

@@ -128,6 +128,11 @@ impl Place {
         format!("{}/{}.{}", self.folder, self.stem, self.format.extension())
     }
 
+    /// Says whether both are in one folder.
+    pub(super) fn is_beside(&self, other: &Self) -> bool {
+        self.folder == other.folder
+    }
+
     pub(super) fn stem(&self) -> &str {
         &self.stem
     }

@@ -38,6 +38,8 @@ pub struct Call {
     /// After so many answers in a row that a gateway gives where a result is too large (502, 504) or none came in time, the
     /// call ends, so that the caller can ask for less. None: they are tried again as other faults are.
     pub gateway_tries: Option<u32>,
+    /// Sent without headers that are not asked for: to a URL that is signed, and whose service knows nothing of ours.
+    pub bare: bool,
 }
 
 impl Call {
@@ -56,6 +58,7 @@ impl Call {
             idle: Duration::from_mins(2),
             throttle_base: Duration::from_secs(2),
             gateway_tries: None,
+            bare: false,
         }
     }
 
@@ -77,6 +80,15 @@ impl Call {
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
+    }
+
+    /// Sets the `Prefer` header; what no header may hold is left out.
+    #[must_use]
+    pub fn prefer(self, preference: &str) -> Self {
+        match HeaderValue::from_str(preference) {
+            Ok(value) => self.header(HeaderName::from_static("prefer"), value),
+            Err(_) => self,
+        }
     }
 
     /// Sets another URL, such as a nextLink. The bearer keeps to the origin of the first.

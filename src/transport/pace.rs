@@ -52,6 +52,12 @@ impl Pace {
         lock(&self.lanes).insert(lane.to_owned(), Arc::new(Lane::new(limits)));
     }
 
+    /// Sets the limits of a lane as (calls, length) of each window; none: as many as may be in flight. To be called before its
+    /// first use.
+    pub fn limit_windows(&self, lane: &str, windows: &[(u32, Duration)], in_flight: u16) {
+        lock(&self.lanes).insert(lane.to_owned(), Arc::new(Lane::with(windows, in_flight)));
+    }
+
     /// Tells of a call that another run made so long ago, which the service counts too.
     pub fn earlier(&self, lane: &str, ago: Duration) {
         let Some(at) = Instant::now().checked_sub(ago) else { return };
@@ -74,7 +80,6 @@ impl Pace {
 pub(super) struct Lane {
     /// (calls, length) of each window.
     windows: Vec<(usize, Duration)>,
-    limits: Limits,
     /// Calls in flight.
     pub(super) slots: Arc<Semaphore>,
     state: Mutex<State>,
@@ -101,11 +106,15 @@ pub(super) struct Hold {
 
 impl Lane {
     fn new(limits: Limits) -> Self {
+        let mut windows = vec![(limits.per_minute, MINUTE)];
+        windows.extend(limits.per_hour.map(|calls| (calls, HOUR)));
+        Self::with(&windows, limits.in_flight)
+    }
+
+    fn with(windows: &[(u32, Duration)], in_flight: u16) -> Self {
         let count = |calls: u32| usize::try_from(calls.max(1)).unwrap_or(usize::MAX);
-        let mut windows = vec![(count(limits.per_minute), MINUTE)];
-        windows.extend(limits.per_hour.map(|calls| (count(calls), HOUR)));
-        let slots = Arc::new(Semaphore::new(usize::from(limits.in_flight.max(1))));
-        Self { windows, limits, slots, state: Mutex::default() }
+        let windows = windows.iter().map(|(calls, length)| (count(*calls), *length)).collect();
+        Self { windows, slots: Arc::new(Semaphore::new(usize::from(in_flight.max(1)))), state: Mutex::default() }
     }
 
     /// Says whether a call may be sent at `now`, without taking the turn.
@@ -156,8 +165,12 @@ impl Lane {
     }
 
     fn rate(&self) -> String {
-        let hourly = self.limits.per_hour.map(|calls| format!(" and {calls} an hour")).unwrap_or_default();
-        format!("keeping to {} calls a minute{hourly}", self.limits.per_minute)
+        let in_words = |&(calls, length): &(usize, Duration)| match length {
+            MINUTE => format!("{calls} calls a minute"),
+            HOUR => format!("{calls} calls an hour"),
+            length => format!("{calls} calls in {} s", length.as_secs_f32()),
+        };
+        format!("keeping to {}", self.windows.iter().map(in_words).collect::<Vec<_>>().join(" and "))
     }
 }
 
@@ -248,6 +261,15 @@ mod tests {
         let hold = pace.lane("t/graph").hold(now).unwrap();
         assert!(hold.until <= now + Duration::from_secs(51) && hold.until > now + Duration::from_secs(49));
         assert!(pace.lane("t/mde").hold(now).is_none());
+    }
+
+    #[test]
+    fn short_windows_hold_as_well() {
+        let lane = Lane::with(&[(5, Duration::from_secs(10))], 1);
+        let sent = run(&lane, 12, |_| Duration::ZERO);
+        assert_eq!((sent[4], sent[5], sent[10]), (Duration::ZERO, Duration::from_secs(10), Duration::from_secs(20)));
+        let open = Lane::with(&[], 1);
+        assert_eq!(run(&open, 1_000, |_| Duration::ZERO)[999], Duration::ZERO);
     }
 
     /// Tenants and queries under a clock of the test's own: whoever sleeps is woken when nobody else has anything to do.

@@ -155,6 +155,18 @@ impl Transport {
         }
     }
 
+    /// Waits until the process is to end, or so long.
+    ///
+    /// # Errors
+    /// [`Kind::Interrupted`].
+    pub async fn linger(&self, doing: &str, length: Duration) -> Result<()> {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => Err(Error::new(Kind::Interrupted, format!("{doing}: interrupted"))),
+            () = tokio::time::sleep(length) => Ok(()),
+        }
+    }
+
     async fn pause(&self, call: &Call, budget: &Budget, length: Duration, reason: String) -> Result<()> {
         self.tell(call, length, &reason);
         let _waiting = budget.waiting(false);
@@ -275,10 +287,12 @@ async fn bearer(call: &Call, auth: &dyn Authorize, rejected: Option<&Secret>) ->
 fn request(call: &Call, bearer: Option<&Secret>, client_request_id: &str) -> Result<Request> {
     let mut request = Request::new(call.method.clone(), call.url.clone());
     let headers = request.headers_mut();
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     headers.extend(call.headers.clone());
-    put(headers, "client-request-id", client_request_id)?;
-    put(headers, "return-client-request-id", "true")?;
+    if !call.bare {
+        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
+        put(headers, "client-request-id", client_request_id)?;
+        put(headers, "return-client-request-id", "true")?;
+    }
     if let Some(bearer) = bearer {
         headers.insert(AUTHORIZATION, authorization(call, bearer)?);
     }

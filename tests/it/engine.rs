@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr, reason = "helpers of tests")]
 
-use datafusion::arrow::array::{Array, AsArray, RecordBatch};
-use datafusion::arrow::datatypes::{DurationNanosecondType, Float64Type, Int32Type, Int64Type, TimestampNanosecondType};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{DurationNanosecondType, Float64Type, Int32Type, Int64Type, TimestampNanosecondType};
 use futures::TryStreamExt;
 use ircollect::kql::ast::TypeName;
 use ircollect::kql::engine::{Answer, Column, Engine, Options, QueryError, QueryErrorKind, Table, format_datetime, format_timespan};
@@ -57,7 +57,7 @@ fn table(text: &str) -> Vec<String> {
 }
 
 /// The rows alone, sorted where the query does not sort.
-fn rows(text: &str) -> Vec<String> {
+pub(crate) fn rows(text: &str) -> Vec<String> {
     let mut rows = table(text).split_off(1);
     if !text.contains("sort by") && !text.contains("order by") && !text.contains("top ") {
         rows.sort();
@@ -66,7 +66,7 @@ fn rows(text: &str) -> Vec<String> {
 }
 
 /// The single row of a `print`.
-fn printed(values: &str) -> String {
+pub(crate) fn printed(values: &str) -> String {
     rows(&format!("print {values}")).remove(0)
 }
 
@@ -393,7 +393,7 @@ fn long_chains_and_lists_do_not_overflow_the_stack() {
 
 #[test]
 fn a_window_cuts_tables_with_a_time_column() {
-    use datafusion::arrow::array::{StringArray, TimestampNanosecondArray};
+    use arrow::array::{StringArray, TimestampNanosecondArray};
     use std::sync::Arc;
     let columns = vec![Column::new("Timestamp", TypeName::Datetime), Column::new("FileName", TypeName::String)];
     let table = Table::new(columns, Some("Timestamp".to_owned()), Vec::new());

@@ -1,7 +1,7 @@
 //! The example queries over the lab's company: each finds the intrusion's trace that it looks for, and nothing else.
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow::array::RecordBatch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use futures::TryStreamExt;
 use ircollect::kql::engine::{Engine, Options};
 use ircollect::lab::data;

@@ -20,6 +20,10 @@ mod death;
 mod engine;
 #[cfg(feature = "engine")]
 mod engine_corpus;
+#[cfg(feature = "engine")]
+mod engine_semantics;
+#[cfg(feature = "engine")]
+mod engine_support;
 #[cfg(feature = "lab")]
 mod examples;
 #[cfg(feature = "lab")]
@@ -47,6 +51,9 @@ mod offline;
 mod packs;
 #[cfg(feature = "lab")]
 mod published;
+#[cfg(feature = "lab")]
+mod pull;
+mod pull_samples;
 mod reference_clients;
 mod refused;
 mod samples;

@@ -246,6 +246,7 @@ fn job(resume: bool) -> HuntJob {
         subject: Subject::filled(&filled, window.to),
         window,
         timespan: false,
+        formats: vec![ircollect::store::Format::Ndjson],
         rows_cap: 100_000,
         bytes_cap: 50_000_000,
         mode: SliceMode::Auto,

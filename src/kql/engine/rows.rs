@@ -3,7 +3,7 @@
 use super::{Column, arrow_type, format_datetime, format_timespan};
 use crate::error::{Error, Kind, Result};
 use crate::kql::ast::TypeName;
-use datafusion::arrow::{
+use arrow::{
     array::{Array, ArrayRef, AsArray, RecordBatch},
     compute::cast,
     datatypes::{DurationNanosecondType, Float64Type, Int32Type, Int64Type, TimestampNanosecondType},
@@ -193,7 +193,7 @@ fn nested(out: &mut Vec<u8>, value: &str) {
 mod tests {
     use super::*;
     use crate::kql::engine::arrow_schema;
-    use datafusion::arrow::array::{BooleanArray, StringArray};
+    use arrow::array::{BooleanArray, StringArray};
     use std::sync::Arc;
 
     #[test]

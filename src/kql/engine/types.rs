@@ -1,7 +1,7 @@
 //! Kusto's scalar types as Arrow types, and how datetimes and timespans are written.
 
 use crate::kql::ast::TypeName;
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use std::collections::HashMap;
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 
 use super::types::arrow_type;
 use crate::kql::ast::TypeName;
-use datafusion::arrow::datatypes::DataType;
+use arrow::datatypes::DataType;
 use datafusion::logical_expr::{Cast, Expr};
 use datafusion::scalar::ScalarValue;
 

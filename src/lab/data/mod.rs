@@ -45,11 +45,11 @@ mod story;
 mod tables;
 mod world;
 
-use crate::kql::engine::Table;
+use crate::kql::engine::{Made, Table};
 use crate::kql::tables as hunting;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The id of the company's directory (tenant), as its rows have it.
 pub const TENANT_ID: &str = world::TENANT;
@@ -98,6 +98,17 @@ impl Company {
         hunting::all().map(one).collect()
     }
 
+    /// Returns every table of advanced hunting by its name; the rows of each are made when they are asked for.
+    pub fn tables_when_asked(self: &Arc<Self>) -> BTreeMap<String, Table> {
+        let one = |info: &'static hunting::TableInfo| {
+            let Table { columns, time_column, .. } = tables::blank(self.source(), info);
+            let company = Arc::clone(self);
+            let made = Made::new(move || tables::make(company.source(), info).data);
+            (info.name.to_owned(), Table::made(columns, time_column, made))
+        };
+        hunting::all().map(one).collect()
+    }
+
     fn source(&self) -> tables::Source<'_> {
         tables::Source { world: &self.world, log: &self.log, clock: self.clock, seed: self.seed }
     }
@@ -113,7 +124,7 @@ mod tests {
     use super::clock::Clock;
     use super::*;
     use crate::kql::ast::TypeName;
-    use datafusion::arrow::array::{Array, RecordBatch, StringArray, TimestampNanosecondArray};
+    use arrow::array::{Array, RecordBatch, StringArray, TimestampNanosecondArray};
 
     /// The tables that hunters ask most, by the queries that are published.
     const FILLED: &str = "DeviceProcessEvents DeviceNetworkEvents DeviceFileEvents DeviceEvents CloudAppEvents EmailEvents

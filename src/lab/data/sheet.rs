@@ -7,7 +7,7 @@ use super::clock::{Clock, Tick};
 use crate::kql::ast::TypeName;
 use crate::kql::engine::{Column, Table, arrow_schema, arrow_type};
 use crate::kql::tables::TableInfo;
-use datafusion::arrow::array::{
+use arrow::array::{
     Array, ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray, StringBuilder,
     TimestampNanosecondArray, new_null_array,
 };

@@ -8,7 +8,7 @@ use crate::kql::{
     },
 };
 use crate::lab::options::Shape;
-use datafusion::arrow::{array::RecordBatch, error::ArrowError};
+use arrow::{array::RecordBatch, error::ArrowError};
 
 /// Members that no schema names, for clients that must keep rows byte for byte: raw U+2028 and U+0085, a lone surrogate,
 /// numbers no double holds.
@@ -93,7 +93,7 @@ fn member(column: &Column, shape: Shape) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use datafusion::arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampNanosecondArray};
+    use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampNanosecondArray};
     use std::sync::Arc;
 
     fn written(shape: Shape) -> String {

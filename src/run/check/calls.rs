@@ -1,15 +1,17 @@
 //! A cheap call of each API. For hunting `print 1`: it reads no table and costs one call of the minute's quota; for a source one
 //! item of it.
 
-use super::{Checker, asked::Target};
+use super::Checker;
 use crate::{
     api::{
-        glance::{self, glance},
+        catalogue::Source,
+        glance::glance,
         hunting::{self, Answer, Api, DEADLINE, Request, Rows},
+        pages,
     },
     error::{Error, Kind, Result},
     run::wire::{Tenant, settings_api},
-    transport::{Budget, Call},
+    transport::{Budget, Call, ServiceFault},
 };
 use std::time::Duration;
 
@@ -48,16 +50,20 @@ pub(super) async fn hunt(checker: &Checker<'_>, tenant: &Tenant, api: Api) -> Re
 ///
 /// # Errors
 /// What the service says.
-pub(super) async fn look(checker: &Checker<'_>, tenant: &Tenant, target: &Target) -> Option<Result<()>> {
-    let query = target.glance?;
-    Some(look_at(checker, tenant, target, query).await)
+pub(super) async fn look(checker: &Checker<'_>, tenant: &Tenant, source: &Source) -> Option<Result<()>> {
+    let path = source.glance()?;
+    Some(look_at(checker, tenant, source, &path).await)
 }
 
-async fn look_at(checker: &Checker<'_>, tenant: &Tenant, target: &Target, query: &str) -> Result<()> {
-    let endpoint = tenant.profile.cloud.endpoint(settings_api(target.api))?;
-    let url = glance::url(&endpoint.url, &target.path, query)?;
-    let call = Call::get(format!("looking at {}", target.name), url, format!("{}/{}/check", tenant.id, target.api)).bearer(&endpoint.scope);
-    glance(&checker.transport(), tenant.app.as_ref(), &call, &budget(checker)).await.map(|_| ())
+async fn look_at(checker: &Checker<'_>, tenant: &Tenant, source: &Source, path: &str) -> Result<()> {
+    let endpoint = tenant.profile.cloud.endpoint(settings_api(source.api))?;
+    let url = pages::below(&endpoint.url, path)?;
+    let doing = format!("looking at {}", source.full_name());
+    let call = Call::get(doing, url, format!("{}/{}/check", tenant.id, source.api)).bearer(&endpoint.scope);
+    match glance(&checker.transport(), tenant.app.as_ref(), &call, &budget(checker)).await {
+        Err(error) if source.none_on_404 && ServiceFault::of(&error).is_some_and(|fault| fault.status == Some(404)) => Ok(()),
+        looked => looked.map(|_| ()),
+    }
 }
 
 fn budget(checker: &Checker<'_>) -> Budget {

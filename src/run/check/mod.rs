@@ -9,7 +9,7 @@ mod standing;
 mod steps;
 
 use super::{
-    Context,
+    Context, sources,
     wire::{self, Wires},
 };
 use crate::{
@@ -56,7 +56,7 @@ fn json(report: &Report) -> Result<String> {
 }
 
 async fn checked(context: &Context, args: &CheckArgs, settings: &Settings) -> Result<Report> {
-    let asked = Asked::read(args, &settings.sources)?;
+    let asked = Asked::read(args, &sources::catalogue(&settings.sources)?)?;
     let wires = Wires::without_case(context, settings)?;
     let checker = Checker { settings, wires: &wires, asked: &asked };
     let mut rows = vec![configuration(settings)];

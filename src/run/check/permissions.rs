@@ -7,7 +7,7 @@ use serde::Serialize;
 pub(super) struct Need {
     /// `hunting`, `mde/machines`.
     pub(super) what: String,
-    pub(super) any_of: &'static [&'static str],
+    pub(super) any_of: Vec<String>,
 }
 
 /// How a token stands to what was asked for.
@@ -45,7 +45,7 @@ pub(super) fn standing(roles: &[String], needs: &[Need]) -> Standing {
         standing.lacks(need);
     }
     for role in roles {
-        if needs.iter().any(|need| need.any_of.contains(&role.as_str())) {
+        if needs.iter().any(|need| need.any_of.contains(role)) {
             standing.held.push(role.clone());
         }
         let enough = match too_much(role, roles, needs) {
@@ -60,29 +60,29 @@ pub(super) fn standing(roles: &[String], needs: &[Need]) -> Standing {
 
 /// Says whether roles allow something.
 pub(super) fn allows(roles: &[String], need: &Need) -> bool {
-    need.any_of.iter().any(|permission| roles.iter().any(|role| role == permission))
+    need.any_of.iter().any(|permission| roles.contains(permission))
 }
 
 impl Standing {
     fn lacks(&mut self, need: &Need) {
         let Some(least) = need.any_of.first() else { return };
-        match self.missing.iter_mut().find(|missing| missing.permission == *least) {
+        match self.missing.iter_mut().find(|missing| &missing.permission == least) {
             Some(missing) => missing.needed_for.push(need.what.clone()),
-            None => self.missing.push(Missing { permission: (*least).to_owned(), needed_for: vec![need.what.clone()] }),
+            None => self.missing.push(Missing { permission: least.clone(), needed_for: vec![need.what.clone()] }),
         }
     }
 }
 
 /// Says what would be enough instead of a role that is more than the needs call for; none where it is just right.
 fn too_much(role: &str, roles: &[String], needs: &[Need]) -> Option<Instead> {
-    let served: Vec<&Need> = needs.iter().filter(|need| need.any_of.contains(&role)).collect();
+    let served: Vec<&Need> = needs.iter().filter(|need| need.any_of.iter().any(|one| one == role)).collect();
     if served.is_empty() {
         return Some(Instead::Nothing);
     }
-    if served.iter().any(|need| need.any_of.first() == Some(&role)) {
+    if served.iter().any(|need| need.any_of.first().is_some_and(|least| least == role)) {
         return None;
     }
-    let mut lesser: Vec<&str> = served.iter().filter_map(|need| need.any_of.first().copied()).collect();
+    let mut lesser: Vec<&str> = served.iter().filter_map(|need| need.any_of.first().map(String::as_str)).collect();
     lesser.sort_unstable();
     lesser.dedup();
     let held = lesser.iter().all(|least| roles.iter().any(|role| role == least));
@@ -107,8 +107,8 @@ fn writes(role: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn need(what: &str, any_of: &'static [&'static str]) -> Need {
-        Need { what: what.to_owned(), any_of }
+    fn need(what: &str, any_of: &[&str]) -> Need {
+        Need { what: what.to_owned(), any_of: any_of.iter().map(ToString::to_string).collect() }
     }
 
     fn of(roles: &[&str], needs: &[Need]) -> Standing {

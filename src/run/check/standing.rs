@@ -1,12 +1,12 @@
 //! The row of an API's permissions, in words.
 
 use super::{
-    asked::{Target, Weight},
-    permissions::{Need, Standing, allows, standing},
+    asked::Weight,
+    permissions::{Need, Standing, standing},
     report::{Facts, Row, Status},
 };
 use crate::{
-    api::hunting::Api,
+    api::{catalogue::Source, hunting::Api},
     error::{Error, Kind},
     run::wire::Tenant,
 };
@@ -79,7 +79,6 @@ fn grant(tenant: &Tenant, api: Api, permissions: &str) -> String {
 }
 
 /// Says whether a source may be called, as far as the token tells.
-pub(super) fn permits(roles: Option<&[String]>, target: &Target) -> bool {
-    let need = || Need { what: target.name.clone(), any_of: target.permissions };
-    target.permissions.is_empty() || roles.is_none_or(|roles| allows(roles, &need()))
+pub(super) fn permits(roles: Option<&[String]>, source: &Source) -> bool {
+    roles.is_none_or(|roles| source.is_open_to(roles))
 }

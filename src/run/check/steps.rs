@@ -2,18 +2,23 @@
 
 use super::{
     Checker,
-    asked::{Target, Weight},
+    asked::Weight,
     calls,
     report::{Facts, Row, Status},
     standing,
 };
 use crate::{
-    api::{hunting::Api, refusal::Refusal},
+    api::{
+        catalogue::Source,
+        hunting::Api,
+        refusal::{Refusal, is_absent},
+    },
     error::{Error, Result},
     identity::{Claims, Directory},
     run::{
         allowed,
         proof::Ready,
+        sources,
         wire::{self, Tenant, settings_api},
     },
     settings::Profile,
@@ -91,9 +96,12 @@ async fn apis(checker: &Checker<'_>, tenant: &Tenant) -> Vec<Row> {
         Err(error) if asked.whatever => Row::failed("hunting", &error).not_needed(),
         Err(error) => Row::failed("hunting", &error),
     });
-    let absent =
-        asked.sources.iter().filter(|_| !asked.whatever).filter_map(|source| Some((source, source.exists(&tenant.profile).err()?)));
-    let absent: Vec<Row> = absent.map(|(source, error)| Row::failed("call", &error).about(&source.name)).collect();
+    let absent = asked
+        .sources
+        .iter()
+        .filter(|_| !asked.whatever)
+        .filter_map(|source| Some((source, sources::exists(source, &tenant.profile).err()?)));
+    let absent: Vec<Row> = absent.map(|(source, error)| Row::failed("call", &error).about(&source.full_name())).collect();
     found.into_iter().flat_map(|one| one.rows).chain(absent).chain(hunting).collect()
 }
 
@@ -134,7 +142,7 @@ async fn one_api(checker: &Checker<'_>, tenant: &Tenant, api: Api) -> OfApi {
         Ok((row, claims)) => (row, claims),
         Err(error) => {
             let row = Row::failed("token", &error).about(api.name());
-            let needed = weight == Weight::Needed || (weight == Weight::Whatever && !is_absent(api, &error));
+            let needed = weight == Weight::Needed || (weight == Weight::Whatever && !(api != Api::Graph && is_absent(&error)));
             return failed(error, if needed { row } else { row.not_needed() });
         }
     };
@@ -146,11 +154,6 @@ async fn one_api(checker: &Checker<'_>, tenant: &Tenant, api: Api) -> OfApi {
     let (calls, hunting) = calls_of(checker, tenant, api, roles, hunts).await;
     rows.extend(calls);
     OfApi { api, rows, hunting }
-}
-
-/// The product was never set up in the tenant; Graph is there always.
-fn is_absent(api: Api, error: &Error) -> bool {
-    api != Api::Graph && ["AADSTS500011", "AADSTS650052", "AADSTS50001"].contains(&error.code().as_str())
 }
 
 async fn token(tenant: &Tenant, api: Api) -> Result<(Row, Option<Claims>)> {
@@ -183,16 +186,19 @@ async fn calls_of(
         let gone = outcome.as_ref().is_err_and(|error| Refusal::of(error) == Some(Refusal::Gone));
         rows.push(if weight == Weight::OneOfSeveral || (weight == Weight::Whatever && gone) { row.not_needed() } else { row });
     }
-    let permitted = |target: &&Target| target.api == api && standing::permits(roles, target) && target.exists(&tenant.profile).is_ok();
+    let permitted =
+        |source: &&Source| source.api == api && standing::permits(roles, source) && sources::exists(source, &tenant.profile).is_ok();
     let most = match (weight, rows.is_empty()) {
         (Weight::Needed, _) => usize::MAX,
         (_, true) => 1,
         (_, false) => 0,
     };
-    for target in checker.asked.sources.iter().filter(permitted).take(most) {
-        match calls::look(checker, tenant, target).await {
-            Some(outcome) => rows.push(called(&outcome, &target.name)),
-            None => rows.push(Row::new("call", Status::Skipped, "not called: it has a quota of few calls an hour").about(&target.name)),
+    for source in checker.asked.sources.iter().filter(permitted).take(most) {
+        match calls::look(checker, tenant, source).await {
+            Some(outcome) => rows.push(called(&outcome, &source.full_name())),
+            None => {
+                rows.push(Row::new("call", Status::Skipped, "not called: it has a quota of few calls an hour").about(&source.full_name()))
+            }
         }
     }
     if rows.is_empty() {

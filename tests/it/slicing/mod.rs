@@ -72,6 +72,7 @@ impl Ask {
             subject: Subject::new(self.text, self.window().to),
             window: self.window(),
             timespan: false,
+            formats: vec![ircollect::store::Format::Ndjson],
             rows_cap: habits.rows_cap,
             bytes_cap: habits.bytes_cap,
             mode: self.mode,

@@ -1,7 +1,7 @@
 //! A lab in this process and the binary beside it, with the configuration and the variables of somebody who sourced `lab.env`.
 
 use super::{Bench, Outcome, summary};
-use ircollect::lab::{Fault, Lab, Options, Service, start};
+use ircollect::lab::{Fault, Lab, Options, Pulls, Service, start};
 use serde_json::{Value, json, value::RawValue};
 use std::{
     path::PathBuf,
@@ -34,7 +34,12 @@ fn runtime() -> &'static Runtime {
 
 /// Options of a lab whose quota no test passes by accident.
 pub(crate) fn generous() -> Options {
-    Options { calls_per_minute: 100_000, calls_per_hour: 1_000_000, ..Options::default() }
+    Options {
+        calls_per_minute: 100_000,
+        calls_per_hour: 1_000_000,
+        pulls: Pulls { unlimited: true, ..Pulls::default() },
+        ..Options::default()
+    }
 }
 
 /// The same, misbehaving: `throttle=0.5`.
@@ -186,4 +191,47 @@ pub(crate) fn client(lab: &Lab) -> reqwest::Client {
     let ca = reqwest::Certificate::from_pem(lab.ca_pem().as_bytes()).unwrap();
     let vault = lab.address(Service::Vault);
     reqwest::Client::builder().tls_certs_only([ca]).no_proxy().resolve("kv-ir.vault.lab.test", vault).build().unwrap()
+}
+
+/// The objects of a list, read by a client that shares nothing with ours: by nextLink, else by `$skip`.
+pub(crate) fn listed(site: &Site, service: Service, path: &str) -> Vec<String> {
+    runtime().block_on(all_of(&site.lab, service, path))
+}
+
+async fn all_of(lab: &Lab, service: Service, path: &str) -> Vec<String> {
+    #[derive(serde::Deserialize)]
+    struct Page {
+        value: Vec<Box<RawValue>>,
+        #[serde(rename = "@odata.nextLink")]
+        next: Option<String>,
+    }
+    let scope = match service {
+        Service::Graph => "https://graph.microsoft.com/.default",
+        Service::Xdr => "https://api.security.microsoft.com/.default",
+        _ => "https://api.securitycenter.microsoft.com/.default",
+    };
+    let (http, all) = (client(lab), lab.registrations());
+    let app = all.iter().find(|app| app.name == "ir-collector").unwrap();
+    let form = [
+        ("client_id", app.app_id.as_str()),
+        ("client_secret", app.secret.expose()),
+        ("scope", scope),
+        ("grant_type", "client_credentials"),
+    ];
+    let url = format!("{}/{}/oauth2/v2.0/token", lab.url(Service::Authority), lab.tenant());
+    let token: Value = http.post(url).form(&form).send().await.unwrap().json().await.unwrap();
+    let token = token["access_token"].as_str().unwrap();
+    let first = format!("{}{path}", lab.url(service));
+    let (mut url, mut found) = (first.clone(), Vec::new());
+    loop {
+        let text = http.get(&url).bearer_auth(token).send().await.unwrap().text().await.unwrap();
+        let page: Page = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{url}: {error}: {text:.500}"));
+        let came = page.value.len();
+        found.extend(page.value.iter().map(|object| object.get().to_owned()));
+        url = match page.next {
+            Some(next) => next,
+            None if service == Service::Xdr && came == 100 => format!("{first}?$skip={}", found.len()),
+            None => return found,
+        };
+    }
 }

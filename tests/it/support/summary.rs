@@ -156,7 +156,9 @@ pub(crate) fn leftovers(case: &Path) -> Vec<PathBuf> {
     let own = ["case.json", "journal.jsonl", "journal.head", ".lock"];
     let odd = |path: &PathBuf| {
         let name = path.file_name().unwrap().to_str().unwrap();
-        let data = path.starts_with(case.join("data")) && !name.starts_with('.') && [".ndjson", ".csv", ".json", ".parquet"].iter().any(|end| name.ends_with(end));
+        let data = path.starts_with(case.join("data"))
+            && !name.starts_with('.')
+            && [".ndjson", ".csv", ".json", ".parquet"].iter().any(|end| name.ends_with(end));
         let ours = path.parent() == Some(case) && own.contains(&name);
         !data && !ours
     };

@@ -3,10 +3,10 @@
 //! Groups are many and rows wide, so the chosen rows are kept as places in the batches that they came in; batches of which
 //! little is still needed are compacted.
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StructArray, UInt32Array};
-use datafusion::arrow::compute::{interleave, take};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
-use datafusion::arrow::row::{OwnedRow, RowConverter, SortField};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StructArray, UInt32Array};
+use arrow::compute::{interleave, take};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use arrow::row::{OwnedRow, RowConverter, SortField};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;

@@ -3,10 +3,10 @@
 use super::super::json;
 use super::super::scalar::cells::texts;
 use super::function::aggregation;
-use datafusion::arrow::array::{Array, ArrayRef};
-use datafusion::arrow::compute::SortOptions;
-use datafusion::arrow::datatypes::DataType;
-use datafusion::arrow::row::{RowConverter, Rows, SortField};
+use arrow::array::{Array, ArrayRef};
+use arrow::compute::SortOptions;
+use arrow::datatypes::DataType;
+use arrow::row::{RowConverter, Rows, SortField};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Accumulator, AggregateUDF};
 use datafusion::scalar::ScalarValue;
@@ -184,7 +184,7 @@ fn from_hex(text: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use datafusion::arrow::array::StringArray;
+    use arrow::array::StringArray;
 
     fn run(what: Gather, most: usize, cells: Vec<Option<&str>>) -> String {
         let mut gathered = Gathered::new(what, most, Vec::new());

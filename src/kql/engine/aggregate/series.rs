@@ -3,8 +3,8 @@
 use super::super::json;
 use super::super::scalar::cells::{texts, typed};
 use super::function::aggregation;
-use datafusion::arrow::array::{Array, ArrayRef, Int64Array};
-use datafusion::arrow::datatypes::DataType;
+use arrow::array::{Array, ArrayRef, Int64Array};
+use arrow::datatypes::DataType;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Accumulator, AggregateUDF};
 use datafusion::scalar::ScalarValue;

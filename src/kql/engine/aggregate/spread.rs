@@ -2,8 +2,8 @@
 
 use super::super::scalar::cells::typed;
 use super::function::aggregation;
-use datafusion::arrow::array::{ArrayRef, Float64Array, ListArray};
-use datafusion::arrow::datatypes::{DataType, Field};
+use arrow::array::{ArrayRef, Float64Array, ListArray};
+use arrow::datatypes::{DataType, Field};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Accumulator, AggregateUDF};
 use datafusion::scalar::ScalarValue;

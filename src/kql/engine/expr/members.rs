@@ -13,7 +13,7 @@ use super::compare::{compare, harmonise};
 use super::logic::balanced;
 use super::scope::Scope;
 use crate::kql::ast::{BinaryOp, Expr, InOp, TypeName};
-use datafusion::arrow::array::Array;
+use arrow::array::Array;
 use datafusion::logical_expr::Operator;
 use std::collections::HashSet;
 use std::collections::hash_map::DefaultHasher;

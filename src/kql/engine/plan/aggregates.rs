@@ -15,7 +15,7 @@ use super::Planner;
 use super::columns::{Computed, matches};
 use super::relation::{Slot, column};
 use crate::kql::ast::{Expr, ExprKind, Literal, Span, TypeName};
-use datafusion::arrow::array::{Array, StringArray, StructArray};
+use arrow::array::{Array, StringArray, StructArray};
 use datafusion::functions_aggregate::average::avg_udaf;
 use datafusion::functions_aggregate::count::count_udaf;
 use datafusion::functions_aggregate::min_max::{max_udaf, min_udaf};
@@ -68,6 +68,11 @@ const AGGREGATES: &[&str] = &[
     "percentile",
     "percentiles",
 ];
+
+/// The names of the aggregates.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    AGGREGATES.iter().copied()
+}
 
 /// Whether a function aggregates.
 pub(crate) fn is_aggregate(name: &str) -> bool {

@@ -28,7 +28,7 @@ use super::session::{Session, run_error};
 use super::table::Table;
 use super::value::Value;
 use crate::kql::ast::{Expr, Span};
-use datafusion::arrow::array::RecordBatch;
+use arrow::array::RecordBatch;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::scalar::ScalarValue;
 use env::Env;

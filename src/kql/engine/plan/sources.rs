@@ -14,9 +14,9 @@ use super::foreign;
 use super::relation::{Relation, Slot, column, plan_error};
 use super::statements::{Outcome, is_database};
 use crate::kql::ast::{ColumnDeclaration, Expr, ExprKind, Literal, Name, Span, TypeName};
-use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch};
-use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::Field;
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::Field;
 use datafusion::catalog::MemTable;
 use datafusion::common::Column as PlanColumn;
 use datafusion::datasource::provider_as_source;
@@ -91,8 +91,9 @@ impl<'a> Planner<'a> {
 
     fn rows_in(&self, name: &str, table: &Table, span: Span) -> Result<Relation, QueryError> {
         let mut inputs = Vec::new();
-        if !table.data.is_empty() || table.stored.is_empty() {
-            inputs.push((name.to_owned(), self.batches(&table.columns, table.data.clone(), span)?));
+        let rows = table.rows();
+        if !rows.is_empty() || table.stored.is_empty() {
+            inputs.push((name.to_owned(), self.batches(&table.columns, rows.into_owned(), span)?));
         }
         for stored in &table.stored {
             inputs.push((name.to_owned(), self.stored(&table.columns, stored, span)?));

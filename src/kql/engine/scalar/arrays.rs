@@ -7,7 +7,7 @@ use super::convert::as_json;
 use super::function::call;
 use super::{Args, Entry, MANY, Outcome, entry, sure};
 use crate::kql::ast::TypeName;
-use datafusion::arrow::array::{Array, StringArray};
+use arrow::array::{Array, StringArray};
 use std::collections::HashSet;
 use std::sync::Arc;
 

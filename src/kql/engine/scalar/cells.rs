@@ -3,7 +3,7 @@
 use super::super::value::Value;
 use super::function::call;
 use crate::kql::ast::TypeName;
-use datafusion::arrow::array::{
+use arrow::array::{
     Array, ArrayRef, BooleanArray, DurationNanosecondArray, Float64Array, Int32Array, Int64Array, StringArray, StringBuilder,
     TimestampNanosecondArray,
 };

@@ -3,8 +3,8 @@
 use super::super::types::arrow_type;
 use super::super::value::Value;
 use crate::kql::ast::TypeName;
-use datafusion::arrow::array::ArrayRef;
-use datafusion::arrow::datatypes::DataType;
+use arrow::array::ArrayRef;
+use arrow::datatypes::DataType;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};

@@ -8,7 +8,7 @@ use super::convert::{convert, to_text};
 use super::function::call;
 use super::{Args, Entry, MANY, Outcome, entry, sure};
 use crate::kql::ast::TypeName;
-use datafusion::arrow::array::{Array, StringBuilder};
+use arrow::array::{Array, StringBuilder};
 use std::sync::Arc;
 
 pub(super) const FUNCTIONS: &[Entry] = &[

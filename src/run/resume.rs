@@ -1,0 +1,61 @@
+//! What earlier runs of a case did of the same pull: to be gone on with (`--resume`), or begun at where it ended (`--since-last`).
+
+use crate::{
+    api::catalogue::Source,
+    cli::PullArgs,
+    journal::{self, Known},
+    store::Case,
+    time::Window,
+};
+
+/// A pull as it is to be done.
+pub(super) struct Doing {
+    /// Its id is that of the doing it goes on with.
+    pub(super) job: journal::Job,
+    /// The window, also of what is pulled whole.
+    pub(super) window: Window,
+    /// Files of earlier pulls that may hold the same objects.
+    pub(super) known_in: Vec<String>,
+    /// It goes on with an earlier one.
+    pub(super) resumed: bool,
+}
+
+/// Settles what is left to do of `fresh`, a pull of `source` over the window of the run.
+pub(super) fn doing(case: &Case, args: &PullArgs, source: &Source, fresh: journal::Job, window: Window) -> Doing {
+    let since = if args.since_last { since_last(case, source, &fresh, window) } else { None };
+    let (window, known_in) = since.unwrap_or((window, Vec::new()));
+    let fresh = journal::Job { window: fresh.window.map(|_| window), ..fresh };
+    let known = if args.resume { earlier(case, args, &fresh) } else { None };
+    let resumed = known.is_some();
+    let job = known.map_or_else(|| fresh.clone(), |known| journal::Job { id: known.id.clone(), window: known.window, ..fresh.clone() });
+    Doing { window: job.window.unwrap_or(window), job, known_in, resumed }
+}
+
+fn is_same(known: &Known, fresh: &journal::Job) -> bool {
+    known.job.window.is_some() && known.job.is_same_work(&journal::Job { window: known.job.window, ..fresh.clone() })
+}
+
+/// From where the last complete pull of this source ended, less what turns up late, and the files that may hold the same.
+fn since_last(case: &Case, source: &Source, fresh: &journal::Job, window: Window) -> Option<(Window, Vec<String>)> {
+    fresh.window?;
+    let complete = |known: &&Known| known.ended.as_ref().is_some_and(|ended| ended.status == journal::Outcome::Complete);
+    let earlier = case.jobs().iter().filter(complete).filter(|known| is_same(known, fresh));
+    let earlier: Vec<_> = earlier.filter_map(|known| Some((known.job.window?.to, known))).collect();
+    let last = earlier.iter().map(|(to, _)| *to).max()?;
+    let window = Window::new(last.checked_sub(source.lateness).ok()?, window.to).ok()?;
+    let overlapping = earlier.iter().filter(|(to, _)| *to > window.from).flat_map(|(_, known)| &known.files);
+    Some((window, overlapping.filter(|file| file.format == "ndjson").map(|file| file.path.clone()).collect()))
+}
+
+/// The doing that `--resume` goes on with: of the same window, or, where that was given as a length, of one as long.
+fn earlier<'a>(case: &'a Case, args: &PullArgs, fresh: &journal::Job) -> Option<&'a journal::Job> {
+    if let Some(known) = case.jobs().latest(fresh) {
+        return Some(&known.job);
+    }
+    let relative = args.from.is_none() && args.to.is_none();
+    let as_long = |known: &&Known| {
+        let lengths = (known.job.window.map(Window::length), fresh.window.map(Window::length));
+        is_same(known, fresh) && (args.since_last || lengths.0 == lengths.1)
+    };
+    case.jobs().iter().filter(|_| relative).rfind(as_long).map(|known| &known.job)
+}
