@@ -3,7 +3,7 @@
 use super::{Context, closing, closing::Outcome, hunt, pull, session::Session, sources, window};
 use crate::{
     api::catalogue::{Catalogue, Source},
-    cli::{ApiChoice, CollectArgs, HuntArgs, OutputFormat, Param, PullArgs, Slice, ViaChoice},
+    cli::{ApiChoice, CollectArgs, HuntArgs, Local, OutputFormat, Param, PullArgs, Slice, ViaChoice},
     collect::report::Job,
     console::{laid_out, print_data, table},
     error::{Error, Kind, Result},
@@ -156,7 +156,7 @@ fn settle(context: &Context, args: &CollectArgs, file: &File, base: &Path) -> Re
         reconcile: false,
         concurrency: 4,
         explain: args.explain,
-        local: crate::cli::Local::default(),
+        local: Local::default(),
     });
     if pulls.is_none() && hunts.is_none() {
         return Err(Error::new(Kind::Usage, "the plan names neither pulls nor queries").hint("see `pulls` and `queries` of a plan"));

@@ -26,6 +26,9 @@ mod death;
 mod engine;
 #[cfg(feature = "engine")]
 mod engine_corpus;
+mod engine_semantics;
+#[cfg(feature = "engine")]
+mod engine_support;
 #[cfg(feature = "lab")]
 mod examples;
 mod export;
