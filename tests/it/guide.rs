@@ -118,3 +118,19 @@ fn every_page_is_in_the_index() {
         assert!(index.contains(&format!("]({name})")), "{name} is not in docs/README.md");
     }
 }
+
+/// Every code that the program itself gives, and every code of Entra that it knows, is explained.
+#[test]
+fn every_error_code_is_on_the_page_that_explains_them() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("docs/troubleshooting.md")).unwrap();
+    let given = regex::Regex::new(r#"with_code\(\s*"(\w{2,})""#).unwrap();
+    let mut missing = Vec::new();
+    for file in crate::support::summary::files_below(&root.join("src")) {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        missing.extend(given.captures_iter(&text).map(|found| found[1].to_owned()).filter(|code| !page.contains(code.as_str())));
+    }
+    let entra = ircollect::identity::TABLE.iter().map(|row| format!("AADSTS{}", row.code));
+    missing.extend(entra.filter(|code| !page.contains(code.as_str())));
+    assert!(missing.is_empty(), "not in docs/troubleshooting.md: {missing:?}");
+}
