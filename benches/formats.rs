@@ -15,7 +15,7 @@ use std::{
     fmt::Write as _,
     fs::File,
     io::{BufWriter, Write},
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -293,7 +293,7 @@ fn serve(port: u16, certificate: String, key: String, answer: PathBuf) {
         let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
         tokio::runtime::Runtime::new().unwrap().block_on(async {
             let tls = axum_server::tls_rustls::RustlsConfig::from_pem(certificate.into_bytes(), key.into_bytes()).await.unwrap();
-            axum_server::bind_rustls(([127, 0, 0, 1], port).into(), tls).serve(router.into_make_service()).await.unwrap();
+            axum_server::bind_rustls(SocketAddr::from(([127, 0, 0, 1], port)), tls).serve(router.into_make_service()).await.unwrap();
         });
     });
 }

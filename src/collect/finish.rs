@@ -31,8 +31,8 @@ impl Desk<'_> {
     /// from that.
     async fn put_together(&self, state: &mut State) -> Result<()> {
         if state.already.is_none() {
-            let apart = state.stored.iter().any(|stored| stored.capped);
-            if self.job.by_day && state.failure.is_none() && state.gaps.is_empty() && !apart {
+            let fit = |stored: &Stored| !stored.capped && stored.file.format == Format::Ndjson.name();
+            if self.job.by_day && state.failure.is_none() && state.gaps.is_empty() && state.stored.iter().all(fit) {
                 return self.scatter(state).await;
             }
             if Self::is_to_be_joined(state) {

@@ -92,7 +92,10 @@ impl Desk<'_> {
             add_columns(&mut facts.schema, &part.schema);
         }
         let parts: Vec<Written> = state.stored.iter().map(|part| part.file.clone()).collect();
-        let (case, place, job) = (Arc::clone(self.case), self.whole_place(), self.job.job.clone());
+        // Days that a killed run laid out keep their folder until these stand.
+        let again = replaces.iter().any(|path| Place::is_of_dataset(path));
+        let place = if again { self.case.reserve(&self.place) } else { self.place.clone() };
+        let (case, job) = (Arc::clone(self.case), self.job.job.clone());
         let (window, schema, request_ids) = (self.job.window, facts.schema.clone(), facts.request_ids.clone());
         let days = on_disk(move || {
             let days = case.scatter(&place, [job.tenant.as_str(), job.name.as_str()], &parts, &facts.schema, &wanted)?;

@@ -48,6 +48,13 @@ impl Console {
         }
     }
 
+    /// Counts down on the terminal's last line, which is empty again at zero.
+    pub fn count(self, what: &str, seconds: f64) {
+        let mut out = std::io::stderr().lock();
+        let shown = if seconds > 0.0 { format!("{seconds:.0} s: {what}") } else { String::new() };
+        let _closed = write!(out, "\r\u{1b}[2K{shown}").and_then(|()| out.flush());
+    }
+
     /// Returns the width of the terminal that words go to; none where they go elsewhere, or are not wanted. `columns` as for [`width()`].
     pub fn width(self, columns: Option<usize>) -> Option<usize> {
         (self.verbosity >= 0 && std::io::stderr().is_terminal()).then(|| width::of(columns, true))

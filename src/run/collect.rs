@@ -166,11 +166,11 @@ fn settle(context: &Context, args: &CollectArgs, file: &File, base: &Path) -> Re
 }
 
 fn formats(names: &[String]) -> Result<Vec<OutputFormat>> {
-    let named = |name: &String| {
+    let parsed = |name: &String| {
         <OutputFormat as clap::ValueEnum>::from_str(name, true)
             .map_err(|_| Error::new(Kind::Usage, format!("`{name}` is no format that rows are stored in")))
     };
-    let formats = names.iter().map(named).collect::<Result<Vec<_>>>()?;
+    let formats = names.iter().map(parsed).collect::<Result<Vec<_>>>()?;
     Ok(if formats.is_empty() { vec![OutputFormat::Ndjson] } else { formats })
 }
 

@@ -83,6 +83,9 @@ async fn command(context: &Context, lab: &Lab, args: &LabArgs) -> Result<u8> {
         Err(error) => return Ok(super::refused(&error, &context.command_line())),
     };
     context.console.say("the lab is up: a simulated tenant with its own Entra ID, Key Vault, Graph, XDR and MDE, over TLS on loopback");
+    // Setting an application up is not the collector's business: somebody else is signed in for that.
+    let variables =
+        if matches!(cli.command, crate::cli::Command::App(_)) { [variables, lab.admin_variables()].concat() } else { variables };
     let inner = context.inside(cli.global, variables);
     super::dispatch(&inner, cli.command).await
 }

@@ -79,7 +79,8 @@ const ROOMY: usize = 160;
 
 fn as_table(catalogue: &Catalogue, sources: &[Source], roles: Option<&Roles>, width: Option<usize>) -> String {
     let roomy = width.is_none_or(|width| width >= ROOMY);
-    let mut head = if roomy { vec!["source", "permission", "window", "notes", "pages", "limit"] } else { vec!["source", "permission", "window"] };
+    let mut head =
+        if roomy { vec!["source", "permission", "window", "notes", "pages", "limit"] } else { vec!["source", "permission", "window"] };
     if roles.is_some() {
         head.insert(1, "may read");
     }

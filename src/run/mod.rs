@@ -1,6 +1,7 @@
 //! The one place where all rooms meet: from the words typed to the exit code.
 
 mod allowed;
+mod app;
 mod asker;
 mod case;
 mod check;
@@ -122,6 +123,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<u8> {
         Command::Get(args) => get::run(context, &args).await,
         Command::Token(args) => token::run(context, &args).await,
         Command::Check(args) => check::run(context, &args).await,
+        Command::App(args) => Box::pin(app::run(context, &args)).await,
         Command::Case(args) => case::run(context, args.action).await,
         Command::Lab(args) => run_lab(context, args).await,
         Command::Init(args) => init::run(context, &args),

@@ -192,3 +192,11 @@ fn vault_login(wires: &Wires, profile: &Profile) -> Result<(Login, Vec<String>)>
     let options = AppOptions { entra: wires.entra.clone(), authority: authority(profile), tenant, app_id, proof };
     Ok((Login::Bearer(Arc::new(App::new(options))), warnings))
 }
+
+/// Returns the login of an administrator, of a kind that need not be the profile's.
+///
+/// # Errors
+/// [`Kind::Credential`] where a variable that it needs is not set.
+pub(super) fn administrator(wires: &Wires, profile: &Profile) -> Result<Login> {
+    vault_login(wires, profile).map(|(login, _)| login)
+}

@@ -56,7 +56,11 @@ mod tests {
 
     #[test]
     fn what_is_offered_is_not_demanded_by_the_command_itself() {
-        let names = Names { profiles: vec!["contoso".to_owned()], clouds: vec!["public".to_owned(), "mylab".to_owned()], sources: vec!["graph/guests".to_owned()] };
+        let names = Names {
+            profiles: vec!["contoso".to_owned()],
+            clouds: vec!["public".to_owned(), "mylab".to_owned()],
+            sources: vec!["graph/guests".to_owned()],
+        };
         let mut command = with_values(Cli::command(), &names);
         command.build();
         let values = |id: &str| -> Vec<String> {

@@ -241,9 +241,14 @@ fn advices(said: &Said) -> Vec<String> {
 }
 
 /// Data actions, and the least role that holds each.
-const ROLES: [(&str, &str); 4] = [
+const ROLES: [(&str, &str); 9] = [
     ("vaults/secrets/getSecret", "Key Vault Secrets User"),
     ("vaults/certificates/read", "Key Vault Certificate User"),
+    ("vaults/secrets/setSecret", "Key Vault Secrets Officer"),
+    ("vaults/secrets/delete", "Key Vault Secrets Officer"),
+    ("vaults/secrets/recover", "Key Vault Secrets Officer"),
+    ("vaults/certificates/create", "Key Vault Certificates Officer"),
+    ("vaults/certificates/delete", "Key Vault Certificates Officer"),
     ("vaults/keys/sign", "Key Vault Crypto User"),
     ("vaults/keys/read", "Key Vault Crypto User"),
 ];

@@ -97,6 +97,23 @@ impl Session {
         Ok(bearer(&token))
     }
 
+    /// Returns a token for `scope` other than one that a service refused, as far as whoever gives them does.
+    ///
+    /// # Errors
+    /// Those of [`Self::bearer`].
+    pub async fn renew(&self, scope: &str, rejected: &Secret) -> Result<Bearer> {
+        if let Login::Bearer(authorize) = &self.login {
+            let token = authorize.renew(scope, rejected).await?;
+            return Ok(Bearer { token, expires: soon() });
+        }
+        let mut tokens = self.tokens.lock().await;
+        if tokens.get(scope).is_some_and(|token| token.token.secret() == rejected.expose()) {
+            tokens.remove(scope);
+        }
+        drop(tokens);
+        self.bearer(scope).await
+    }
+
     async fn ask(&self, scope: &str) -> Result<AccessToken> {
         if let Login::Bearer(authorize) = &self.login {
             let token = authorize.bearer(scope).await.map_err(|error| error.context("signing in to the vault"))?;

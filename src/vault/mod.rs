@@ -5,12 +5,15 @@
 
 mod address;
 mod errors;
+mod keep;
 mod lifetime;
 mod login;
 mod wire;
 
 pub use address::{Address, Object};
 pub use errors::{WALLS, Wall};
+pub use keep::{Creation, Family, HeldCertificate, HeldSecret, NewCertificate, NewSecret, Planned};
+pub(crate) use keep::{checked_name, is_conflict, is_deleted};
 pub use login::{Bearer, Login, Session};
 
 use crate::{

@@ -9,6 +9,8 @@
 
 mod advice;
 #[cfg(feature = "lab")]
+mod app;
+#[cfg(feature = "lab")]
 mod azure_cli;
 mod bench;
 mod case;
