@@ -41,6 +41,8 @@ pub struct PullJob {
     pub open: bool,
     /// An OData filter beside that of the window.
     pub filter: Option<String>,
+    /// The formats that the objects are stored in; the NDJSON of a pull that is not whole is kept beside them.
+    pub formats: Vec<Format>,
     /// Goes on with what an earlier run left.
     pub resume: bool,
     /// Files of earlier pulls whose versions are not stored again.
