@@ -164,7 +164,7 @@ impl KeyPair {
     }
 
     fn of_pfx(der: &[u8], password: Option<&Secret>) -> Result<Self> {
-        let pfx = Pkcs12::from_der(der).map_err(|_| wrong("file is broken: it is no PKCS#12"))?;
+        let pfx = Pkcs12::from_der(der).map_err(|_| broken("it is no PKCS#12"))?;
         let text = password.map_or("", Secret::expose);
         let parsed = match pfx.parse2(text) {
             Err(error) if is_unsupported(&error) && load_legacy() => pfx.parse2(text),
@@ -177,7 +177,7 @@ impl KeyPair {
     }
 
     fn of_pem(pem: &[u8], password: Option<&Secret>) -> Result<Self> {
-        let certificates = X509::stack_from_pem(pem).map_err(|_| wrong("file is broken: a certificate in it cannot be read"))?;
+        let certificates = X509::stack_from_pem(pem).map_err(|_| broken("a certificate in it cannot be read"))?;
         let blocks = key_blocks(pem);
         let key = blocks.first().ok_or_else(no_key)?;
         let encrypted = memchr::memmem::find(key, b"ENCRYPTED").is_some();
@@ -186,7 +186,7 @@ impl KeyPair {
         let key = PKey::private_key_from_pem_passphrase(key, secret.as_bytes()).map_err(|_| match (encrypted, password) {
             (true, None) => password_needed(),
             (true, Some(_)) => password_wrong(),
-            (false, _) => wrong("file is broken: its private key cannot be read"),
+            (false, _) => broken("its private key cannot be read"),
         })?;
         Self::matched(key, certificates)
     }
@@ -274,7 +274,7 @@ fn pfx_error(error: &ErrorStack, password: Option<&Secret>) -> Error {
         (true, Some(_)) => password_wrong(),
         (false, _) if is_unsupported(error) => wrong("file is encrypted in a way that is not supported here")
             .hint("write it anew: openssl pkcs12 -legacy -in OLD.pfx -nodes -out APP.pem, and then use APP.pem"),
-        (false, _) => wrong("file is broken: its contents cannot be read"),
+        (false, _) => broken("its contents cannot be read"),
     }
 }
 
@@ -291,6 +291,10 @@ fn no_key() -> Error {
         .with_code("CertificateKeyMissing")
         .hint("a certificate in a vault that may not be exported signs there: sign = \"vault\"")
         .hint("a file must hold the private key too: export it with the key")
+}
+
+fn broken(why: &str) -> Error {
+    wrong(&format!("file is broken: {why}")).hint("export or copy it again: it may be cut off")
 }
 
 fn wrong(why: &str) -> Error {
