@@ -128,6 +128,9 @@ fn expression_columns(expression: &Expr, added: &mut Vec<(usize, String)>) {
     }
 }
 
+/// A place that no text has: the column cannot be carried.
+const NOWHERE: usize = usize::MAX;
+
 /// At the end of a list: a value that is made of rows takes their first column.
 fn operator_columns(operator: &Operator, added: &mut Vec<(usize, String)>) {
     match &operator.kind {
@@ -138,6 +141,8 @@ fn operator_columns(operator: &Operator, added: &mut Vec<(usize, String)>) {
         OperatorKind::ProjectKeep(columns) => added.extend(columns.last().map(|last| (last.span.end, format!(", {CARRIED}")))),
         OperatorKind::Union { tables, .. } => tables.iter().for_each(|table| expression_columns(table, added)),
         OperatorKind::Join { right, .. } | OperatorKind::Lookup { right, .. } => expression_columns(right, added),
+        // Its columns are those that are declared, and no other.
+        OperatorKind::Evaluate { schema, .. } if !schema.is_empty() => added.push((NOWHERE, String::new())),
         _ => {}
     }
 }
@@ -261,6 +266,13 @@ mod tests {
         assert!(text.contains("let SigninLogs = _SigninLogs | extend IrTime = TimeGenerated;"), "{text}");
         assert_eq!(text.matches(r#", IrTime = column_ifexists("IrTime", datetime(null))"#).count(), 3, "{text}");
         assert!(text.contains("by IrBin = bin(IrTime, 1s)"), "{text}");
+    }
+
+    #[test]
+    fn time_is_not_carried_where_the_columns_are_declared() {
+        let subject = Subject::new("DeviceEvents | evaluate bag_unpack(AdditionalFields): (Timestamp: datetime, A: string)", now());
+        let window = Window::new("2026-01-01T00:00:00Z".parse().unwrap(), now()).unwrap();
+        assert!(subject.histograms(window).iter().all(|text| !text.contains(CARRIED)));
     }
 
     #[test]

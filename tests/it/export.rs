@@ -25,7 +25,17 @@ fn store(bench: &Bench, tenant: &str, kind: Work, name: &str, rows: &[&str]) {
     let (hunt, api) = (kind == Work::Hunt, "graph".to_owned());
     let query_sha256 = hunt.then(|| "ab".repeat(32));
     let id = format!("{tenant}-{name}");
-    let job = Job { id, kind, name: name.into(), tenant: tenant.into(), profile: "p".into(), api, query_sha256, window: Some(window()) };
+    let job = Job {
+        id,
+        kind,
+        name: name.into(),
+        tenant: tenant.into(),
+        profile: "p".into(),
+        api,
+        query_sha256,
+        window: Some(window()),
+        ..Job::default()
+    };
     case.journal().append(Event::JobStarted(JobStarted { job: job.clone(), resumed: false })).unwrap();
     let place =
         if hunt { Place::hunt(tenant, name, None, Format::Ndjson) } else { Place::pull(tenant, "graph", name, None, Format::Ndjson) };
