@@ -66,6 +66,8 @@ mod packs;
 mod published;
 #[cfg(feature = "lab")]
 mod pull;
+#[cfg(feature = "lab")]
+mod pull_quirks;
 mod pull_samples;
 mod reference_clients;
 mod refused;

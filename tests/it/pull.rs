@@ -14,13 +14,13 @@ use std::{
 };
 
 const END: &str = "2026-11-20T00:00:00Z";
-const WINDOW: &[&str] = &["--from", "2026-10-20T00:00:00Z", "--to", "2026-11-21T00:00:00Z"];
+pub(crate) const WINDOW: &[&str] = &["--from", "2026-10-20T00:00:00Z", "--to", "2026-11-21T00:00:00Z"];
 
-fn options(pulls: Pulls) -> Options {
+pub(crate) fn options(pulls: Pulls) -> Options {
     Options { end: Some(END.parse().unwrap()), pulls: Pulls { unlimited: true, ..pulls }, ..generous() }
 }
 
-fn site(pulls: Pulls) -> Site {
+pub(crate) fn site(pulls: Pulls) -> Site {
     Site::new(options(pulls))
 }
 
@@ -30,12 +30,12 @@ fn faulty(pulls: Pulls) -> Site {
     Site::new(Options { faults, throttle_wait: std::time::Duration::from_millis(200), ..options(pulls) })
 }
 
-fn paged(page: usize) -> Pulls {
+pub(crate) fn paged(page: usize) -> Pulls {
     Pulls { page: Some(page), ..Pulls::default() }
 }
 
 /// The lines of a job's file, sorted.
-fn lines(site: &Site, job: &Value) -> Vec<String> {
+pub(crate) fn lines(site: &Site, job: &Value) -> Vec<String> {
     let files = job["files"].as_array().unwrap();
     assert_eq!(files.len(), 1, "{job}");
     let path: PathBuf = site.bench.case().join(files[0]["path"].as_str().unwrap());
@@ -44,12 +44,12 @@ fn lines(site: &Site, job: &Value) -> Vec<String> {
     lines
 }
 
-fn job<'a>(summary: &'a Value, name: &str) -> &'a Value {
+pub(crate) fn job<'a>(summary: &'a Value, name: &str) -> &'a Value {
     summary["jobs"].as_array().unwrap().iter().find(|job| job["name"] == name).unwrap_or_else(|| panic!("no job {name}: {summary}"))
 }
 
 /// Name, service, path, and whether its pages go by `$skip`.
-const LISTS: &[(&str, Service, &str)] = &[
+pub(crate) const LISTS: &[(&str, Service, &str)] = &[
     ("alerts", Service::Graph, "/v1.0/security/alerts_v2"),
     ("incidents", Service::Graph, "/v1.0/security/incidents?$expand=alerts"),
     ("secure-scores", Service::Graph, "/v1.0/security/secureScores"),
