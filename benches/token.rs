@@ -26,7 +26,7 @@ fn main() {
     let lines = config
         .lines()
         .map(|line| if line.starts_with("credential = ") { r#"credential = { secret_env = "LAB_APP_SECRET" }"# } else { line });
-    std::fs::write(folder.path().join("lab.toml"), lines.collect::<Vec<_>>().join("\n")).unwrap();
+    fs_err::write(folder.path().join("lab.toml"), lines.collect::<Vec<_>>().join("\n")).unwrap();
     let ours = median(|| timed(&mut token(&lab, folder.path())));
     let theirs = median(|| timed(&mut curl(&lab, folder.path())));
     let more = ours.saturating_sub(theirs);

@@ -18,11 +18,11 @@ pub mod journal;
 pub mod kql;
 #[cfg(feature = "lab")]
 pub mod lab;
-#[cfg(feature = "offline")]
 pub mod offline;
 pub mod run;
 pub mod secret;
 pub mod settings;
+pub mod setup;
 pub mod store;
 pub mod time;
 pub mod transport;

@@ -5,6 +5,7 @@
 
 pub mod catalogue;
 pub mod cut;
+pub mod directory;
 pub mod export;
 pub mod glance;
 pub mod hunting;

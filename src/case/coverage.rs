@@ -80,14 +80,13 @@ fn of(status: &JobStatus) -> Coverage {
 
 /// Returns the stretches that are not stored, in order, none touching another.
 fn holes(status: &JobStatus, window: Option<Window>) -> Vec<Span> {
-    let all = Span { from: 0.0, to: 1.0 };
+    let all = vec![Span { from: 0.0, to: 1.0 }];
     match (status.known.ended.as_ref().map(|ended| ended.status), window) {
         (Some(Outcome::Complete), _) => Vec::new(),
-        (Some(Outcome::Failed), _) => vec![all],
+        (Some(Outcome::Failed), _) | (_, None) => all,
         // What a killed run, or one that was interrupted, had not stored yet, nobody has noted: the files tell.
         (None, Some(window)) => uncovered(status, window),
         (Some(Outcome::Partial), Some(window)) => merged(status.gaps.iter().filter_map(|gap| span(gap.from?, gap.to?, window)).collect()),
-        (_, None) => vec![all],
     }
 }
 

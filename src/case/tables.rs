@@ -96,7 +96,7 @@ fn table_file(case: &CaseView, file: &FileStored) -> Option<TableFile> {
 }
 
 /// Leaves out work that was done again: of several doings the last that is whole counts, else the last that stored anything.
-fn current<'a>(all: impl Iterator<Item = &'a Known>) -> Vec<&'a Known> {
+pub(super) fn current<'a>(all: impl Iterator<Item = &'a Known>) -> Vec<&'a Known> {
     let mut current: Vec<&Known> = Vec::new();
     for known in all.filter(|known| !known.files.is_empty()) {
         match current.iter_mut().find(|older| older.job.is_same_work(&known.job)) {
@@ -149,7 +149,7 @@ fn named(known: &Known) -> Option<Named> {
 }
 
 /// Makes a name that a query can write without brackets.
-fn identifier(name: &str) -> String {
+pub(super) fn identifier(name: &str) -> String {
     let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     if name.starts_with(|c: char| c.is_ascii_digit()) { format!("_{name}") } else { name }
 }
@@ -245,6 +245,33 @@ mod tests {
         ] {
             assert_eq!(of(query), None, "{query}");
         }
+    }
+
+    fn known(id: &str, window: (&str, &str), outcome: Option<Outcome>, query: &str) -> Known {
+        let window = Window::new(window.0.parse().unwrap(), window.1.parse().unwrap()).unwrap();
+        let job = crate::journal::Job { id: id.into(), window: Some(window), ..Default::default() };
+        let file = FileStored { query: Some(query.into()), ..FileStored::default() };
+        let ended = outcome.map(|status| crate::journal::JobEnded { status, ..Default::default() });
+        Known { job, started: jiff::Timestamp::UNIX_EPOCH, files: vec![file], gaps: Vec::new(), ended, doubted: false }
+    }
+
+    fn kept(all: &[Known]) -> Vec<&str> {
+        current(all.iter()).into_iter().map(|known| known.job.id.as_str()).collect()
+    }
+
+    #[test]
+    fn work_that_was_done_again_counts_once() {
+        let (january, day) = (("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"), ("2026-01-05T00:00:00Z", "2026-01-06T00:00:00Z"));
+        let whole = |id: &str, window, query: &str| known(id, window, Some(Outcome::Complete), query);
+        assert_eq!(kept(&[whole("1", january, "T"), whole("2", january, "T")]), ["2"]);
+        assert_eq!(kept(&[whole("1", january, "T"), known("2", january, None, "T")]), ["1"], "what was cut short does not win");
+        assert_eq!(kept(&[known("1", january, None, "T"), known("2", january, None, "T")]), ["2"]);
+        assert_eq!(kept(&[whole("1", day, "T"), whole("2", january, "T")]), ["2"], "the month has the day's rows");
+        assert_eq!(
+            kept(&[whole("1", day, "T | take 5"), whole("2", january, "T | take 5")]),
+            ["1", "2"],
+            "five of a month are not five of a day"
+        );
     }
 
     #[test]

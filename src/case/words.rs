@@ -93,7 +93,7 @@ impl Cells {
 }
 
 /// A share in words. Only what is whole is called 100 %, and only what is nothing 0 %.
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     let percent = share * 100.0;
     if share <= 0.0 || share >= 1.0 { format!("{percent:.0} %") } else { format!("{:.1} %", percent.clamp(0.1, 99.9)) }
 }
@@ -161,11 +161,13 @@ fn words_of(window: Window) -> String {
 }
 
 fn missing(gap: &GapStatus) -> String {
+    format!("missing {}: {}", stretch(gap), gap.reason)
+}
+
+/// The stretch of time that is missing, in words.
+pub(super) fn stretch(gap: &GapStatus) -> String {
     let end = |time: Option<Timestamp>| time.map(rfc3339).unwrap_or_default();
-    match gap.from {
-        Some(_) => format!("missing [{}, {}): {}", end(gap.from), end(gap.to), gap.reason),
-        None => format!("missing: {}", gap.reason),
-    }
+    gap.from.map_or_else(|| "all of it".to_owned(), |_| format!("[{}, {})", end(gap.from), end(gap.to)))
 }
 
 /// Draws a window: what is stored is filled. A cell of which anything is missing is empty.

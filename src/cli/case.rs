@@ -1,6 +1,6 @@
 //! The command line of `case`.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Arguments of `case`.
@@ -24,6 +24,51 @@ pub enum CaseAction {
     Tables,
     /// Write a report that a browser shows: coverage, gaps, charts, alerts, first rows; one file without scripts
     Report(ReportArgs),
+    /// Write stored rows in another form, outside of the case
+    Export(ExportArgs),
+}
+
+/// Arguments of `case export`.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct ExportArgs {
+    /// The form
+    #[arg(long, value_enum)]
+    pub format: ExportFormat,
+    /// Where to: a database or one file by its name, else a new folder with a file for each query and source
+    #[arg(long, value_name = "PATH")]
+    pub output: PathBuf,
+    /// Only this source (alerts, mde/machines), or hunts whose rows are this table's (DeviceInfo); may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub source: Vec<String>,
+    /// Only the query of this name; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub query: Vec<String>,
+    /// Only rows that happened since then, RFC 3339; rows without a time are kept
+    #[arg(long, value_name = "TIME", conflicts_with = "last")]
+    pub from: Option<String>,
+    /// Only rows that happened before
+    #[arg(long, value_name = "TIME", conflicts_with = "last")]
+    pub to: Option<String>,
+    /// Only rows of so long back from now
+    #[arg(long, value_name = "DUR")]
+    pub last: Option<String>,
+}
+
+/// Forms of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// One row a line, as the API sent it.
+    Ndjson,
+    /// Tables for spreadsheets and timeline tools.
+    Csv,
+    /// The rows as one array.
+    Json,
+    /// A dataset for DuckDB, Spark and the like: tenant=/query= folders.
+    Parquet,
+    /// One database, a table a query or source.
+    Sqlite,
+    /// Timelines for Timesketch.
+    Timesketch,
 }
 
 /// Arguments of `case seal`.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 /// Runs advanced-hunting queries and stores every row of their results in the case
 #[derive(Clone, Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag that is given or not")]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["query", "kql", "pack"]))]
 pub struct HuntArgs {
     /// File with one query (.kql, .csl, .txt); `-` is standard input; may be given several times
@@ -34,6 +35,9 @@ pub struct HuntArgs {
     /// Formats to store the rows in
     #[arg(long, value_name = "FORMATS", value_enum, value_delimiter = ',', default_value = "ndjson")]
     pub format: Vec<OutputFormat>,
+    /// Keep each query's rows as a dataset, a folder a day (tenant=/query=/date=), instead of one file a format
+    #[arg(long, conflicts_with = "output")]
+    pub parts: bool,
     /// Write the rows of a single query to a file, or `-` for standard output, too
     #[arg(long, value_name = "FILE|-")]
     pub output: Option<PathBuf>,

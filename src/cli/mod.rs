@@ -1,5 +1,6 @@
 //! What was typed: clap types, whose doc comments are the manual. No logic, no environment, no files.
 
+mod app;
 mod case;
 mod check;
 mod collect;
@@ -10,7 +11,11 @@ mod pull;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-pub use case::{CaseAction, CaseArgs, ReportArgs, SealArgs};
+pub use app::{
+    AdminAuth, AppAction, AppArgs, ConsentArgs, CreateArgs, CredentialChoice, ExpiryArgs, ManifestArgs, PermissionArgs, PlaceArgs,
+    RemoveArgs, RotateArgs, ShowArgs,
+};
+pub use case::{CaseAction, CaseArgs, ExportArgs, ExportFormat, ReportArgs, SealArgs};
 pub use check::{CheckArgs, CheckWhat};
 pub use collect::CollectArgs;
 pub use get::{GetArgs, Pages};
@@ -44,6 +49,8 @@ pub enum Command {
     Get(GetArgs),
     /// Say whether a collection would work: configuration, vault, token, permissions, each API
     Check(CheckArgs),
+    /// Make, show, grant, rotate and remove the app registration and its credential
+    App(AppArgs),
     /// Look at what was collected
     Case(CaseArgs),
     /// Run a simulated tenant on this machine, and a command against it

@@ -108,7 +108,9 @@ impl Desk<'_> {
         for form in knowledge.forms.clone().into_iter().filter(|form| cap == Cap::Bytes || !form.weighed) {
             match self.bins(piece, form, slices::bin_width(piece.focus, most)).await? {
                 Counted::Bins(bins) => return Ok(Some(bins)),
-                Counted::Refused => {}
+                // Weighing costs; what is too much without it is too much in any form.
+                Counted::Refused if form.weighed => {}
+                Counted::Refused => break,
                 Counted::Impossible => knowledge.forms.retain(|other| *other != form),
             }
         }
@@ -124,7 +126,7 @@ impl Desk<'_> {
             let Some(text) = self.job.subject.share(piece.share).histogram(piece.focus, width, form) else {
                 return Ok(Counted::Impossible);
             };
-            let mut bins = Bins::default();
+            let mut bins = Bins::of(width);
             let question = self.question(text, piece.focus);
             match self.hunter.ask(&question, &mut bins).await {
                 Ok(_) if bins.lines >= self.job.rows_cap => self.answered(),

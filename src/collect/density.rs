@@ -4,7 +4,7 @@
 //! column, or makes another, can be counted all the same. Where it cannot, its result's own time column is counted by.
 
 use super::{
-    slices::Bin,
+    slices::{self, Bin},
     subject::{Subject, read},
 };
 use crate::{
@@ -24,6 +24,8 @@ use serde::Deserialize;
 pub(super) struct Form {
     /// By the tables' times, carried through the query.
     pub(super) carried: bool,
+    /// With the times of the first and the last row of each bin.
+    pub(super) edged: bool,
     /// With what the rows take as JSON.
     pub(super) weighed: bool,
 }
@@ -34,21 +36,25 @@ const CARRIED: &str = "IrTime";
 impl Subject {
     /// Returns the ways to ask for a histogram, the best first.
     pub(super) fn forms(&self) -> Vec<Form> {
-        let form = |carried, weighed| Form { carried, weighed };
+        let form = |carried, edged, weighed| Form { carried, edged, weighed };
         let Some((query, reading)) = &self.read else { return Vec::new() };
         let carried = !keeps_time(query, reading);
-        vec![form(carried, true), form(carried, false), form(!carried, false)]
+        vec![form(carried, true, true), form(carried, true, false), form(!carried, true, false), form(false, false, false)]
+    }
+
+    /// Returns every text that may be sent to count the rows of `window` by time.
+    pub fn histograms(&self, window: Window) -> Vec<String> {
+        let width = slices::bin_width(window, 10_000);
+        self.forms().into_iter().filter_map(|form| self.histogram(window, width, form)).collect()
     }
 
     /// Returns the text that counts the rows of `window` by bins of `width`; none where there is no time to count by.
     pub(super) fn histogram(&self, window: Window, width: SignedDuration, form: Form) -> Option<String> {
         let (query, reading) = self.read.as_ref()?;
         let column = if form.carried { CARRIED } else { reading.tables.iter().find_map(|table| table.time_column)? };
-        let ticks = width.as_nanos() / 100;
+        let edges = if form.edged { format!(", IrFirst = min({column}), IrLast = max({column})") } else { String::new() };
         let bytes = if form.weighed { ", IrBytes = sum(strlen(tostring(pack_all())))" } else { "" };
-        let operator = format!(
-            "summarize IrRows = count(), IrFirst = min({column}), IrLast = max({column}){bytes} by IrBin = bin({column}, {ticks}tick)"
-        );
+        let operator = format!("summarize IrRows = count(){edges}{bytes} by IrBin = bin({column}, {})", literal(width));
         if !form.carried {
             return self.counting(&operator, window);
         }
@@ -56,6 +62,22 @@ impl Subject {
         let read = read(&carrying);
         Self { text: carrying, read, shares: Vec::new() }.counting(&operator, window)
     }
+}
+
+/// A width as KQL writes it, in the largest unit that it is a multiple of.
+fn literal(width: SignedDuration) -> String {
+    const UNITS: [(i128, &str); 7] = [
+        (86_400_000_000_000, "d"),
+        (3_600_000_000_000, "h"),
+        (60_000_000_000, "m"),
+        (1_000_000_000, "s"),
+        (1_000_000, "ms"),
+        (1_000, "microsecond"),
+        (100, "tick"),
+    ];
+    let nanos = width.as_nanos();
+    let unit = UNITS.iter().find(|(length, _)| nanos % length == 0);
+    unit.map_or_else(|| format!("{}tick", nanos / 100), |(length, unit)| format!("{}{unit}", nanos / length))
 }
 
 /// Adds the carried column to what is read, and to every list of columns that would drop it.
@@ -148,12 +170,21 @@ fn operator_keeps(operator: &Operator, column: &str) -> bool {
 /// Takes the answer of a histogram or a count.
 #[derive(Debug, Default)]
 pub(super) struct Bins {
+    /// How wide each is.
+    width: SignedDuration,
     /// Those that have a time. No window asks for rows whose time is null, so that none is cut for them.
     pub(super) timed: Vec<Bin>,
     /// All rows that were counted.
     pub(super) rows: u64,
     /// Rows of the answer.
     pub(super) lines: u64,
+}
+
+impl Bins {
+    /// Takes bins of a width.
+    pub(super) fn of(width: SignedDuration) -> Self {
+        Self { width, ..Self::default() }
+    }
 }
 
 #[derive(Deserialize)]
@@ -172,7 +203,7 @@ struct Line {
 
 impl Rows for Bins {
     fn begin(&mut self) -> Result<()> {
-        *self = Self::default();
+        *self = Self::of(self.width);
         Ok(())
     }
 
@@ -181,7 +212,10 @@ impl Rows for Bins {
             .map_err(|error| Error::new(Kind::Query, "the service counted in a form that is not understood").caused_by(error))?;
         self.rows = self.rows.saturating_add(line.rows);
         self.lines += 1;
-        if let (Some(start), Some(first), Some(last)) = (line.bin, line.first, line.last) {
+        if let Some(start) = line.bin {
+            // A bin without edges is as wide as all are.
+            let last = start.checked_add(self.width).and_then(|end| end.checked_sub(slices::TICK)).unwrap_or(start).max(start);
+            let (first, last) = (line.first.unwrap_or(start), line.last.unwrap_or(last));
             self.timed.push(Bin { start, first, last, rows: line.rows, bytes: line.bytes.unwrap_or_default() });
         }
         Ok(())
@@ -213,7 +247,7 @@ mod tests {
     fn a_query_that_keeps_its_time_is_counted_as_it_is() {
         let text = asked("DeviceEvents | where A == 1 | project Timestamp, A\n| render timechart", 1);
         assert!(
-            text.ends_with("| summarize IrRows = count(), IrFirst = min(Timestamp), IrLast = max(Timestamp) by IrBin = bin(Timestamp, 10000000tick)| render timechart"),
+            text.ends_with("| summarize IrRows = count(), IrFirst = min(Timestamp), IrLast = max(Timestamp) by IrBin = bin(Timestamp, 1s)"),
             "{text}"
         );
         assert!(!text.contains(CARRIED));
@@ -226,7 +260,7 @@ mod tests {
         assert!(text.contains("let DeviceEvents = _DeviceEvents | extend IrTime = Timestamp;"), "{text}");
         assert!(text.contains("let SigninLogs = _SigninLogs | extend IrTime = TimeGenerated;"), "{text}");
         assert_eq!(text.matches(r#", IrTime = column_ifexists("IrTime", datetime(null))"#).count(), 3, "{text}");
-        assert!(text.contains("by IrBin = bin(IrTime, 10000000tick)"), "{text}");
+        assert!(text.contains("by IrBin = bin(IrTime, 1s)"), "{text}");
     }
 
     #[test]
@@ -235,19 +269,20 @@ mod tests {
         let window = Window::new("2026-01-01T00:00:00Z".parse().unwrap(), now()).unwrap();
         let texts: Vec<bool> =
             subject.forms().into_iter().map(|form| subject.histogram(window, SignedDuration::from_secs(1), form).is_some()).collect();
-        assert_eq!(texts, [false, false, true]);
+        assert_eq!(texts, [false, false, true, true]);
     }
 
     #[test]
     fn rows_without_a_time_are_counted_and_not_cut_for() {
-        let mut bins = Bins::default();
+        let mut bins = Bins::of(SignedDuration::from_secs(1));
         bins.row(
             br#"{"IrBin":"2026-01-01T00:00:00Z","IrFirst":"2026-01-01T00:00:00.0000001Z","IrLast":"2026-01-01T00:00:00.5Z","IrRows":7}"#,
         )
         .unwrap();
+        bins.row(br#"{"IrBin":"2026-01-01T00:00:01Z","IrRows":0}"#).unwrap();
         bins.row(br#"{"IrBin":null,"IrFirst":null,"IrLast":null,"IrRows":3,"IrBytes":5}"#).unwrap();
         bins.row(br#"{"IrRows":1}"#).unwrap();
-        assert_eq!((bins.rows, bins.lines, bins.timed.len()), (11, 3, 1));
+        assert_eq!((bins.rows, bins.lines, bins.timed.len()), (11, 4, 2));
         assert_eq!(bins.row(b"{}").unwrap_err().kind(), Kind::Query);
     }
 }

@@ -14,13 +14,7 @@ use crate::{
 impl Desk<'_> {
     /// Joins the parts to one file, tells the journal, and reports.
     pub(super) async fn close(&self, mut state: State) -> report::Job {
-        if state.already.is_none()
-            && Self::is_to_be_joined(&state)
-            && let Err(error) = self.join(&mut state).await
-        {
-            state.failure.get_or_insert(error);
-        }
-        if let Err(error) = self.complete_formats(&mut state).await {
+        if let Err(error) = self.put_together(&mut state).await {
             state.failure.get_or_insert(error);
         }
         let report = self.report(&state);
@@ -31,6 +25,21 @@ impl Desk<'_> {
             return report::Job { status: report::JobStatus::Partial, error: Some((&error).into()), ..report };
         }
         report
+    }
+
+    /// Brings the rows to the files that were asked for: one a format, or a dataset. A job that is not whole is joined, and goes on
+    /// from that.
+    async fn put_together(&self, state: &mut State) -> Result<()> {
+        if state.already.is_none() {
+            let fit = |stored: &Stored| !stored.capped && stored.file.format == Format::Ndjson.name();
+            if self.job.by_day && state.failure.is_none() && state.gaps.is_empty() && state.stored.iter().all(fit) {
+                return self.scatter(state).await;
+            }
+            if Self::is_to_be_joined(state) {
+                self.join(state).await?;
+            }
+        }
+        self.complete_formats(state).await
     }
 
     /// Parts become one file, unless the job was interrupted and will be gone on with, or parts of it are to be asked for again.
@@ -64,6 +73,7 @@ impl Desk<'_> {
             counted: state.counted.map(|counted| counted.rows).or_else(|| state.already.as_ref()?.counted),
             counted_at: state.counted.map(|counted| counted.at).or_else(|| state.already.as_ref()?.counted_at),
             notes: state.notes.clone(),
+            preview: state.preview.clone(),
             calls: effort.calls,
             retries: effort.retries,
             throttled_seconds: effort.throttled.as_secs_f64(),

@@ -9,13 +9,15 @@ use super::{
 use crate::{
     error::{Error, Kind, Result},
     journal::{Column, FileStored, Held},
-    store::{About, Facts, Format, Place, Wanted, Written},
-    time::{Window, rfc3339},
+    store::{About, Day, Facts, Format, Place, Wanted, Written},
+    time::{Window, parse_time, rfc3339},
 };
 use std::{mem, sync::Arc};
 
 /// How the journal marks the files that parts were joined to.
 pub(super) const JOINED: &str = "joined from slices";
+/// How the journal marks the files that a job's rows were laid out in.
+const BY_DAY: &str = "laid out by day";
 
 /// The files of one answer: the rows as they were sent, or, where those are not kept, in the first format; and the other formats.
 pub(super) type Files = (Written, Vec<Written>);
@@ -28,18 +30,18 @@ pub(super) fn parted(files: Vec<Written>) -> Result<Files> {
 }
 
 impl Desk<'_> {
-    /// Returns what the rows of a piece are to become. Parts are what a resumed job goes on from, and stay NDJSON until they are joined.
+    /// Returns what the rows of a piece are to become. Parts are NDJSON too, whatever was asked for: a resumed job goes on from that.
     pub(super) fn wanted(&self, piece: &Piece) -> Wanted {
-        let whole = self.is_whole(piece);
-        let formats = if whole { self.job.formats.clone() } else { Vec::new() };
-        Wanted { formats, keeps_ndjson: !whole, about: self.about(piece.window, self.text_of(piece)) }
+        // Days are made of NDJSON alone.
+        let formats = if self.job.by_day { vec![Format::Ndjson] } else { self.job.formats.clone() };
+        Wanted { formats, keeps_ndjson: !self.is_whole(piece), about: self.about(piece.window, &self.text_of(piece)) }
     }
 
-    fn about(&self, window: Window, query: String) -> About {
+    fn about(&self, window: Window, query: &str) -> About {
         let job = &self.job.job;
-        let facts =
-            [("tenant", &job.tenant), ("api", &job.api), ("from", &rfc3339(window.from)), ("to", &rfc3339(window.to)), ("query", &query)];
-        About { name: job.name.clone(), facts: facts.map(|(key, value)| (key.to_owned(), value.clone())).to_vec() }
+        let (from, to) = (rfc3339(window.from), rfc3339(window.to));
+        let facts = [("tenant", job.tenant.as_str()), ("api", &job.api), ("from", &from), ("to", &to), ("query", query)];
+        About { name: job.name.clone(), facts: facts.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec() }
     }
 
     fn others(&self) -> impl Iterator<Item = Format> {
@@ -65,16 +67,52 @@ impl Desk<'_> {
             add_columns(&mut facts.schema, &part.schema);
         }
         let lacks = state.failure.is_some() || !state.gaps.is_empty();
-        let wanted = Wanted { formats: self.job.formats.clone(), keeps_ndjson: lacks, about: self.about(self.job.window, query) };
+        let wanted = Wanted { formats: self.job.formats.clone(), keeps_ndjson: lacks, about: self.about(self.job.window, &query) };
         let (case, place) = (Arc::clone(self.case), self.whole_place());
         let (holds, request_ids, schema) = (facts.holds.clone(), facts.request_ids.clone(), facts.schema.clone());
         let (file, others) = on_disk(move || {
-            let parts: Vec<Written> = parts.into_iter().map(|part| part.file).collect();
+            let parts: Vec<Vec<Written>> = parts.iter().map(|part| part.files().cloned().collect()).collect();
             let harvest = case.join(&place, &parts, &facts.schema, &wanted)?;
             parted(case.commit_all(harvest, facts)?)
         })
         .await?;
         state.stored = vec![Stored { file, others, holds, capped: false, request_ids, schema }];
+        Ok(())
+    }
+
+    /// Lays the rows out day by day. Until the last file is there, the parts stay.
+    pub(super) async fn scatter(&self, state: &mut State) -> Result<()> {
+        let query = self.job.subject.piece(self.job.window, None);
+        let wanted = Wanted { formats: self.job.formats.clone(), keeps_ndjson: false, about: self.about(self.job.window, &query) };
+        let mut facts = Facts { job: self.job.job.clone(), query: Some(query), cut: Some(BY_DAY.to_owned()), ..Facts::default() };
+        let mut replaces = mem::take(&mut state.superseded);
+        for part in &state.stored {
+            replaces.extend(part.files().map(|file| file.path.clone()));
+            facts.request_ids.extend(part.request_ids.iter().cloned());
+            add_columns(&mut facts.schema, &part.schema);
+        }
+        let parts: Vec<Written> = state.stored.iter().map(|part| part.file.clone()).collect();
+        // Days that a killed run laid out keep their folder until these stand.
+        let again = replaces.iter().any(|path| Place::is_of_dataset(path));
+        let place = if again { self.case.reserve(&self.place) } else { self.place.clone() };
+        let (case, job) = (Arc::clone(self.case), self.job.job.clone());
+        let (window, schema, request_ids) = (self.job.window, facts.schema.clone(), facts.request_ids.clone());
+        let days = on_disk(move || {
+            let days = case.scatter(&place, [job.tenant.as_str(), job.name.as_str()], &parts, &facts.schema, &wanted)?;
+            let last = days.len().saturating_sub(1);
+            let commit = |(at, day): (usize, Day)| {
+                let replaces = if at == last { mem::take(&mut replaces) } else { Vec::new() };
+                let slice = day.date.as_deref().and_then(|date| within(window, date));
+                case.commit_all(day.harvest, Facts { slice, replaces, ..facts.clone() }).and_then(parted)
+            };
+            days.into_iter().enumerate().map(commit).collect::<Result<Vec<Files>>>()
+        })
+        .await?;
+        let stored = |(file, others)| {
+            let (holds, request_ids, schema) = (Vec::new(), request_ids.clone(), schema.clone());
+            Stored { file, others, holds, capped: false, request_ids, schema }
+        };
+        state.stored = days.into_iter().map(stored).collect();
         Ok(())
     }
 
@@ -111,9 +149,9 @@ impl Desk<'_> {
         let wanted = Wanted {
             formats: lacking,
             keeps_ndjson: false,
-            about: self.about(self.job.window, self.job.subject.piece(self.job.window, None)),
+            about: self.about(self.job.window, &self.job.subject.piece(self.job.window, None)),
         };
-        let (case, part) = (Arc::clone(self.case), stored.file.clone());
+        let (case, part) = (Arc::clone(self.case), vec![stored.file.clone()]);
         on_disk(move || {
             let harvest = case.join(&place, &[part], &facts.schema, &wanted)?;
             case.commit_all(harvest, facts)
@@ -155,6 +193,13 @@ impl Desk<'_> {
             _ => state.superseded.extend(group.iter().map(|file| file.path.clone())),
         }
     }
+}
+
+/// Returns what of a window lies in a day.
+fn within(window: Window, date: &str) -> Option<Window> {
+    let from = parse_time(date).ok()?;
+    let to = from.checked_add(jiff::SignedDuration::from_hours(24)).ok()?;
+    Window::new(from.max(window.from), to.min(window.to)).ok()
 }
 
 fn add_columns(schema: &mut Vec<Column>, more: &[Column]) {

@@ -25,6 +25,7 @@ use std::sync::{
 };
 
 /// A query to run in a tenant.
+#[allow(clippy::struct_excessive_bools, reason = "each is asked for or not, whatever the others are")]
 pub struct HuntJob {
     /// What it is, for the journal. One that is gone on with has the id that it had.
     pub job: journal::Job,
@@ -50,6 +51,8 @@ pub struct HuntJob {
     pub reconcile: bool,
     /// The formats that the rows are stored in.
     pub formats: Vec<Format>,
+    /// The rows end as a dataset, a file a day, instead of one file.
+    pub by_day: bool,
 }
 
 /// Returns what slices are filled to, of a cap on rows: counts move while rows arrive.
@@ -352,6 +355,7 @@ impl Desk<'_> {
             replaces: if whole { std::mem::take(&mut state.superseded) } else { Vec::new() },
             ..Facts::default()
         };
+        state.look_at(intake.first_rows(), &facts.schema);
         let (request_ids, schema) = (facts.request_ids.clone(), facts.schema.clone());
         self.taken.fetch_or(whole, Ordering::Relaxed);
         let (file, others) = self.commit(intake, facts).await?;

@@ -23,7 +23,7 @@ mod subject;
 
 pub use batch::{Filled, Filling, fill};
 pub use hunt::{HuntJob, hunt};
-pub use plan::SliceMode;
+pub use plan::{SliceMode, windows};
 pub use schedule::{Waiting, side_by_side};
 pub use subject::Subject;
 

@@ -28,7 +28,7 @@ impl Desk<'_> {
         state.already = ended.filter(|ended| ended.status == Outcome::Complete).cloned();
         state.doubted = known.doubted;
         for file in known.files.iter().filter(|file| file.format == Format::Ndjson.name()) {
-            if is_capped(file) && state.already.is_none() {
+            if (is_capped(file) || Place::is_of_dataset(&file.path)) && state.already.is_none() {
                 // An answer that was at a cap is asked for again: which of its rows are missing, nobody knows.
                 state.superseded.push(file.path.clone());
             } else {

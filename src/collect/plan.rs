@@ -1,6 +1,9 @@
 //! What is still to be asked of a job's window, and how finely.
 
-use super::slices::{self, Bin, Slice};
+use super::{
+    slices::{self, Bin, Slice},
+    subject::Subject,
+};
 use crate::{journal::Held, time::Window};
 use jiff::SignedDuration;
 use std::{collections::VecDeque, sync::Arc};
@@ -75,6 +78,14 @@ impl Piece {
 
 /// The most parts that rows are cut into by hash. Past that the rows are equal, and no cut can part them.
 const MOST_PARTS: u32 = 65_536;
+
+/// Returns the windows that a query is asked over before any answer is known.
+pub fn windows(subject: &Subject, window: Window, mode: SliceMode) -> Vec<Window> {
+    match mode {
+        SliceMode::Every(length) if subject.is_bounded() => slices::every(window, length),
+        _ => vec![window],
+    }
+}
 
 /// Returns the first pieces of what is left.
 pub(super) fn first(left: Vec<Piece>, mode: SliceMode) -> VecDeque<Piece> {

@@ -108,8 +108,20 @@ pub struct Job {
     pub gaps: Vec<Gap>,
     /// What a reader should know besides: a count that moved, a window fetched twice.
     pub notes: Vec<String>,
+    /// The first rows, for people.
+    #[serde(skip)]
+    pub preview: Option<Preview>,
     /// Why it failed or is incomplete.
     pub error: Option<Failure>,
+}
+
+/// A few rows for people.
+#[derive(Clone, Debug, Default)]
+pub struct Preview {
+    /// Names of the columns.
+    pub columns: Vec<String>,
+    /// Cells by column, none for null. A row may be shorter than the head.
+    pub rows: Vec<Vec<Option<String>>>,
 }
 
 /// Kind of a job.
@@ -240,6 +252,7 @@ impl Job {
             files: Vec::new(),
             gaps: Vec::new(),
             notes: Vec::new(),
+            preview: None,
             error: None,
         }
     }

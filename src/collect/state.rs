@@ -13,7 +13,7 @@ use crate::{
     api::hunting::Answer,
     error::Error,
     journal::{self, Held},
-    store::Written,
+    store::{Written, table},
     time::Window,
 };
 use jiff::Timestamp;
@@ -60,6 +60,8 @@ pub(super) struct State {
     pub(super) counted: Option<Counted>,
     /// What a reader of the report should know.
     pub(super) notes: Vec<String>,
+    /// The first rows of the first answer that had any.
+    pub(super) preview: Option<report::Preview>,
     knowledge: Knowledge,
     bytes_cap: u64,
 }
@@ -91,6 +93,7 @@ impl State {
             already: None,
             counted: None,
             notes: Vec::new(),
+            preview: None,
             knowledge: Knowledge { limits, forms: job.subject.share(0).forms() },
             bytes_cap: job.bytes_cap,
         }
@@ -111,6 +114,16 @@ impl State {
         let Some(reason) = self.failure.as_ref().map(|error| error.message().to_owned()) else { return };
         for piece in std::mem::take(&mut self.queue) {
             self.gap(piece.window, reason.clone());
+        }
+    }
+
+    /// Keeps the first rows for whoever watches. Rows that cannot be laid out are not worth a word: they are stored.
+    pub(super) fn look_at(&mut self, rows: &[Vec<u8>], schema: &[journal::Column]) {
+        if self.preview.is_none()
+            && !rows.is_empty()
+            && let Ok((columns, rows)) = table::glance(rows, schema)
+        {
+            self.preview = Some(report::Preview { columns, rows });
         }
     }
 

@@ -75,7 +75,7 @@ impl Desk<'_> {
         let width = slices::bin_width(self.job.window, super::hunt::filled(self.job.rows_cap).min(10_000));
         let Some(form) = state.plain_form() else { return Ok(None) };
         let Some(text) = self.job.subject.share(share).histogram(self.job.window, width, form) else { return Ok(None) };
-        let mut bins = Bins::default();
+        let mut bins = Bins::of(width);
         match self.hunter.ask(&self.question(text, self.job.window), &mut bins).await {
             Ok(_) if bins.lines < self.job.rows_cap && !bins.timed.is_empty() => Ok(Some(bins.timed)),
             Err(error) if is_fatal(&error) => Err(error),

@@ -75,6 +75,18 @@ impl Subject {
         }
     }
 
+    /// Says whether the query's result is the union of its results over slices of time, or why it is not.
+    ///
+    /// # Errors
+    /// The reason, in words.
+    pub fn in_slices(&self) -> Result<(), String> {
+        match &self.read {
+            Some((_, reading)) if reading.row_wise => Ok(()),
+            Some((_, Reading { reason: Some(reason), .. })) => Err(reason.with_line(&self.text)),
+            _ => Err("the query could not be read here".into()),
+        }
+    }
+
     /// Says whether its window can be cut in time.
     pub fn has_time(&self) -> bool {
         self.reading().is_some_and(|reading| reading.row_wise && reading.tables.iter().any(|table| table.time_column.is_some()))
@@ -96,6 +108,12 @@ impl Subject {
     pub fn is_of_mde(&self) -> bool {
         self.reading()
             .is_some_and(|reading| reading.tables.iter().all(|table| tables::find(&table.name).is_some_and(tables::TableInfo::in_mde)))
+    }
+
+    /// Says whether it reads a table of Defender's own that has times: those are kept for 30 days (apis.md 4.6).
+    pub fn is_of_defender(&self) -> bool {
+        let timed = |table: &reading::TableRead| matches!(table.origin, tables::Origin::Hunting(info) if info.time_column.is_some());
+        self.reading().is_some_and(|reading| reading.tables.iter().any(timed))
     }
 
     /// Says whether it reads a table that only a Sentinel workspace has.

@@ -5,6 +5,7 @@ mod failure;
 mod hashing;
 mod log;
 mod outcome;
+mod preview;
 mod progress;
 mod prompt;
 mod text;
@@ -15,9 +16,10 @@ pub use failure::report;
 pub use hashing::Hashing;
 pub use log::{LogOptions, start as start_log};
 pub use outcome::closing_words;
+pub use preview::preview;
 pub use progress::Progress;
 pub use text::visible;
-pub use width::width;
+pub use width::{looked_at, width};
 
 use std::io::{IsTerminal, Write};
 
@@ -44,6 +46,18 @@ impl Console {
         if self.verbosity >= 0 {
             line(words);
         }
+    }
+
+    /// Counts down on the terminal's last line, which is empty again at zero.
+    pub fn count(self, what: &str, seconds: f64) {
+        let mut out = std::io::stderr().lock();
+        let shown = if seconds > 0.0 { format!("{seconds:.0} s: {what}") } else { String::new() };
+        let _closed = write!(out, "\r\u{1b}[2K{shown}").and_then(|()| out.flush());
+    }
+
+    /// Returns the width of the terminal that words go to; none where they go elsewhere, or are not wanted. `columns` as for [`width()`].
+    pub fn width(self, columns: Option<usize>) -> Option<usize> {
+        (self.verbosity >= 0 && std::io::stderr().is_terminal()).then(|| width::of(columns, true))
     }
 
     /// Says a warning, which `-q` alone does not silence.
@@ -95,4 +109,12 @@ pub(crate) fn table(head: &[&str]) -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_header(head.to_vec());
     table
+}
+
+/// Lays a table out: in whole lines, or within a width, where cells wrap.
+pub(crate) fn laid_out(mut table: comfy_table::Table, width: Option<usize>) -> String {
+    if let Some(width) = width {
+        table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic).set_width(u16::try_from(width).unwrap_or(u16::MAX));
+    }
+    table.trim_fmt()
 }

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Shows what jobs are doing. Implements [`Observer`].
@@ -28,6 +28,9 @@ pub struct Progress {
 /// Waits shorter than this are not worth a line.
 const WORTH_A_LINE: Duration = Duration::from_secs(5);
 
+/// How often a tenant without a bar says how far it is: seldom enough to be read aloud, often enough for a log to show that it lives.
+const A_LINE_EVERY: Duration = Duration::from_secs(30);
+
 /// What a tenant's jobs have come to.
 #[derive(Debug, Default)]
 struct Tenant {
@@ -40,6 +43,8 @@ struct Tenant {
     calls: u64,
     /// Until when something waits, and why.
     waits: Option<(Timestamp, String)>,
+    /// When a line was last said, where there is no bar.
+    said: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -69,6 +74,8 @@ impl Progress {
         }
         if let Some(bar) = &tenant.bar {
             bar.set_message(tenant.words());
+        } else if tenant.is_due() {
+            self.console.say(&format!("{}: {}", visible(&job.profile), tenant.words()));
         }
         if tenant.running.is_empty()
             && let Some(bar) = tenant.bar.take()
@@ -89,6 +96,15 @@ fn new_bar(job: &Job) -> ProgressBar {
 }
 
 impl Tenant {
+    /// Says whether it is time for a line; the first is due when the tenant has been at work for a while.
+    fn is_due(&mut self) -> bool {
+        let due = self.said.is_some_and(|last| last.elapsed() >= A_LINE_EVERY);
+        if due || self.said.is_none() {
+            self.said = Some(Instant::now());
+        }
+        due && !self.running.is_empty()
+    }
+
     fn words(&self) -> String {
         let rows = self.rows + self.running.values().map(|job| job.rows).sum::<u64>();
         let bytes = self.bytes + self.running.values().map(|job| job.bytes).sum::<u64>();
@@ -101,9 +117,9 @@ impl Tenant {
     }
 }
 
-/// The time of the day, UTC.
+/// The time of the day where the reader is; files have UTC.
 fn clock(time: Timestamp) -> String {
-    time.strftime("%H:%M:%SZ").to_string()
+    time.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string()
 }
 
 impl Observer for Progress {
@@ -165,6 +181,16 @@ mod tests {
         tenant.waits = Some(("2026-01-02T10:15:05Z".parse().unwrap(), "429".into()));
         let words = tenant.words();
         assert!(words.starts_with("3 done, shells +1: 1,234 rows, "), "{words}");
-        assert!(words.ends_with(", 17 calls, waiting until 10:15:05Z: 429"), "{words}");
+        assert!(words.contains(", 17 calls, waiting until ") && words.ends_with(":05: 429"), "{words}");
+    }
+
+    #[test]
+    fn a_tenant_without_a_bar_speaks_twice_a_minute() {
+        let mut tenant = Tenant::default();
+        tenant.running.insert("a".into(), Running { name: "shells".into(), rows: 1, bytes: 1 });
+        assert!(!tenant.is_due() && !tenant.is_due());
+        tenant.said = Instant::now().checked_sub(A_LINE_EVERY);
+        assert!(tenant.said.is_none() || tenant.is_due());
+        assert!(!tenant.is_due());
     }
 }

@@ -11,8 +11,17 @@ const USUAL: usize = 80;
 
 /// Returns the width of standard output. `columns` is what the variable `COLUMNS` says, which wins: a shell may export it, a test will.
 pub fn width(columns: Option<usize>) -> usize {
-    let known = columns.or_else(|| std::io::stdout().is_terminal().then(of_terminal).flatten());
-    known.filter(|width| *width > 0).unwrap_or(USUAL)
+    of(columns, std::io::stdout().is_terminal())
+}
+
+/// Returns the width that lines should keep to: none where nobody looks, so that whole lines go to a file or the next program.
+pub fn looked_at(columns: Option<usize>) -> Option<usize> {
+    (columns.is_some() || std::io::stdout().is_terminal()).then(|| width(columns))
+}
+
+/// Returns the width of an output that is a terminal or not.
+pub(super) fn of(columns: Option<usize>, is_terminal: bool) -> usize {
+    columns.or_else(|| is_terminal.then(of_terminal).flatten()).filter(|width| *width > 0).unwrap_or(USUAL)
 }
 
 /// Asks `stty`, which every Unix has: the system call itself needs unsafe code.

@@ -16,7 +16,7 @@ pub(crate) fn wrapped(text: &str, width: usize, indent: &str) -> String {
         line.push_str(&word);
     }
     lines.push(line);
-    lines.iter().map(|line| format!("{indent}{line}\n")).collect()
+    lines.iter().flat_map(|line| [indent, line, "\n"]).collect()
 }
 
 fn pieces(word: &str, room: usize) -> Vec<String> {

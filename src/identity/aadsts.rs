@@ -3,7 +3,7 @@
 //! Source: Microsoft's reference of AADSTS error codes, and the tests of its own MSAL libraries.
 
 use crate::error::{Error, Kind};
-use serde::Deserialize;
+use serde_json::Value;
 
 /// Whether another try may help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,24 +155,46 @@ pub fn find(code: u32) -> Option<&'static Row> {
     TABLE.iter().find(|row| row.code == code)
 }
 
-/// The body of a refusal.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+/// What a refusal says.
+#[derive(Debug, Default)]
 pub(super) struct Refusal {
-    pub(super) error: String,
-    error_description: String,
-    error_codes: Vec<u32>,
+    error: String,
+    description: String,
+    codes: Vec<u32>,
     trace_id: String,
     correlation_id: String,
     suberror: String,
-    claims: Option<serde_json::Value>,
+    /// The header's id, for a body that names none.
+    request_id: String,
+    /// The tenant's policy asks for more than a credential.
+    challenged: bool,
 }
 
 impl Refusal {
+    /// Reads the body of a refusal; none where it is something else. Its ids may stand in the text alone, as older services have it.
+    pub(super) fn read(body: &[u8], request_id: Option<String>) -> Option<Self> {
+        let body: Value = serde_json::from_slice(body).ok()?;
+        let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let description = text("error_description");
+        let id = |name: &str, label: &str| Some(text(name)).filter(|id| !id.is_empty()).or_else(|| labelled(&description, label));
+        let codes = body.get("error_codes").and_then(Value::as_array).into_iter().flatten();
+        let refusal = Self {
+            error: text("error"),
+            codes: codes.filter_map(|code| code.as_u64()?.try_into().ok()).collect(),
+            trace_id: id("trace_id", "Trace ID: ").unwrap_or_default(),
+            correlation_id: id("correlation_id", "Correlation ID: ").unwrap_or_default(),
+            suberror: text("suberror"),
+            request_id: request_id.unwrap_or_default(),
+            challenged: body.get("claims").is_some_and(|claims| !claims.is_null()),
+            description,
+        };
+        (!refusal.error.is_empty()).then_some(refusal)
+    }
+
     /// Returns the code; older services give it in the text alone.
     pub(super) fn code(&self) -> Option<u32> {
-        self.error_codes.first().copied().or_else(|| {
-            let rest = self.error_description.strip_prefix("AADSTS")?;
+        self.codes.first().copied().or_else(|| {
+            let rest = self.description.strip_prefix("AADSTS")?;
             rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
         })
     }
@@ -183,7 +205,7 @@ impl Refusal {
 
     /// Returns the time that the service says it has: `Current time: 2026-06-03T16:13:57.1234567Z`.
     pub(super) fn service_time(&self) -> Option<jiff::Timestamp> {
-        let rest = self.error_description.split_once("urrent time: ")?.1;
+        let rest = self.description.split_once("urrent time: ")?.1;
         rest.split([',', ' ', '\r', '\n']).next()?.trim_end_matches('.').parse().ok()
     }
 
@@ -194,7 +216,7 @@ impl Refusal {
         if let Some(row) = self.row() {
             error = error.hint(format!("{}: {}", row.meaning, row.advice));
         }
-        if self.claims.is_some() {
+        if self.challenged {
             error =
                 error.hint("the tenant's policy asks for something that an application cannot answer: have it excluded from that policy");
         }
@@ -206,16 +228,26 @@ impl Refusal {
     }
 
     fn words(&self, code: &str) -> String {
-        let text = self.error_description.split("Trace ID:").next().unwrap_or_default();
+        let text = self.description.split("Trace ID:").next().unwrap_or_default();
         let text: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(LONGEST).collect();
-        let ids: Vec<String> = [("trace id", &self.trace_id), ("correlation id", &self.correlation_id), ("suberror", &self.suberror)]
-            .into_iter()
-            .filter(|(_, id)| !id.is_empty())
-            .map(|(name, id)| format!("{name} {id}"))
-            .collect();
+        let nameless = self.trace_id.is_empty() && self.correlation_id.is_empty();
+        let header = if nameless { self.request_id.as_str() } else { "" };
+        let all = [
+            ("trace id", self.trace_id.as_str()),
+            ("correlation id", &self.correlation_id),
+            ("request id", header),
+            ("suberror", &self.suberror),
+        ];
+        let ids: Vec<String> = all.into_iter().filter(|(_, id)| !id.is_empty()).map(|(name, id)| format!("{name} {id}")).collect();
         let text = if text.is_empty() { code.to_owned() } else { text };
         if ids.is_empty() { text } else { format!("{text} ({})", ids.join(", ")) }
     }
+}
+
+/// Finds an id behind its label in the service's words.
+fn labelled(text: &str, label: &str) -> Option<String> {
+    let id = text.split_once(label)?.1.split_whitespace().next()?;
+    (id.len() <= 64).then(|| id.to_owned())
 }
 
 /// Longest words of the service that are shown.
@@ -237,7 +269,7 @@ mod tests {
     #[test]
     fn shows_the_words_the_ids_and_the_advice() {
         let body = r#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided. Ensure the secret is the value.\r\nTrace ID: 0000aaaa\r\nCorrelation ID: aaaa0000\r\nTimestamp: 2026-06-03 16:13:57Z","error_codes":[7000215],"trace_id":"0000aaaa","correlation_id":"aaaa0000"}"#;
-        let refusal: Refusal = serde_json::from_str(body).unwrap();
+        let refusal = Refusal::read(body.as_bytes(), Some("header".into())).unwrap();
         let error = refusal.into_error(401);
         assert_eq!((error.kind(), error.code()), (Kind::Credential, "AADSTS7000215".to_owned()));
         assert_eq!(
@@ -250,11 +282,20 @@ mod tests {
     #[test]
     fn the_code_and_the_time_are_found_in_the_text() {
         let refusal = Refusal {
-            error_description: "AADSTS700024: Client assertion is not within its valid time range. Current time: 2026-06-03T16:13:57.1234567Z, assertion valid from 2026".into(),
+            description: "AADSTS700024: Client assertion is not within its valid time range. Current time: 2026-06-03T16:13:57.1234567Z, assertion valid from 2026".into(),
             ..Refusal::default()
         };
         assert_eq!(refusal.code(), Some(700_024));
         assert_eq!(refusal.service_time().unwrap().as_second(), 1_780_503_237);
+    }
+
+    #[test]
+    fn ids_are_shown_wherever_they_stand() {
+        let words = |body: &str| Refusal::read(body.as_bytes(), Some("r".into())).unwrap().into_error(400).message().to_owned();
+        let text = r#"{"error":"invalid_request","error_description":"AADSTS90002: No tenant.\r\nTrace ID: t\r\nCorrelation ID: c\r\nTimestamp: x","trace_id":null}"#;
+        assert_eq!(words(text), "AADSTS90002: No tenant. (trace id t, correlation id c)");
+        assert_eq!(words(r#"{"error":"invalid_client"}"#), "invalid_client (request id r)");
+        assert!(Refusal::read(b"{}", None).is_none() && Refusal::read(b"[1]", None).is_none());
     }
 
     #[test]

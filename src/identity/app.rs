@@ -244,10 +244,7 @@ fn judge(answer: &Answer) -> Verdict {
     if answer.status == 200 {
         return Token::parse(&answer.body).map_or_else(|| Verdict::Odd(answer.odd()), Verdict::Token);
     }
-    match serde_json::from_slice::<Refusal>(answer.body.expose()) {
-        Ok(refusal) if !refusal.error.is_empty() => Verdict::Refused(refusal),
-        _ => Verdict::Odd(answer.odd()),
-    }
+    answer.refusal().map_or_else(|| Verdict::Odd(answer.odd()), Verdict::Refused)
 }
 
 /// Reads the answer of a token service as [`App`] does.

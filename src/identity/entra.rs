@@ -2,7 +2,10 @@
 //!
 //! Every exchange is shown to the witness, never its bodies, in which the secrets are.
 
-use super::clock::{Clock, parse_date};
+use super::{
+    aadsts::Refusal,
+    clock::{Clock, parse_date},
+};
 use crate::{
     error::{Error, Kind, Result},
     secret::{SafeUrl, SecretBytes},
@@ -199,6 +202,11 @@ impl Answer {
         let at = parse_date(text)?;
         let now = date(&self.headers).unwrap_or_else(Timestamp::now);
         Some(at.duration_since(now).max(SignedDuration::ZERO).unsigned_abs())
+    }
+
+    /// Reads it as a refusal.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        Refusal::read(self.body.expose(), self.request_id())
     }
 
     /// Describes an answer that is not the JSON of a token service.

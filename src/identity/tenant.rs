@@ -1,9 +1,6 @@
 //! Finds the directory id of a tenant, and the cloud it lives in, by its public `OpenID` metadata; no login is needed.
 
-use super::{
-    aadsts::Refusal,
-    entra::{Answer, Ask, Entra, Tries, is_hopeless, unreachable},
-};
+use super::entra::{Answer, Ask, Entra, Tries, is_hopeless, unreachable};
 use crate::error::{Error, Kind, Result};
 use serde::Deserialize;
 use url::Url;
@@ -97,10 +94,7 @@ fn judge(answer: &Answer) -> Result<Metadata> {
     if answer.status == 200 {
         return serde_json::from_slice(answer.body.expose()).map_err(|_| answer.odd());
     }
-    match serde_json::from_slice::<Refusal>(answer.body.expose()) {
-        Ok(refusal) if !refusal.error.is_empty() => Err(refusal.into_error(answer.status)),
-        _ => Err(answer.odd()),
-    }
+    Err(answer.refusal().map_or_else(|| answer.odd(), |refusal| refusal.into_error(answer.status)))
 }
 
 fn check_cloud(authority: &Authority, metadata: &Metadata) -> Result<()> {

@@ -4,6 +4,7 @@ use super::job::{Failure, Job, JobEnded, JobStarted, window};
 use crate::time::{Window, rfc3339};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One line of a journal, as read.
 #[derive(Clone, Debug)]
@@ -45,6 +46,8 @@ pub enum Event {
     RunEnded(RunEnded),
     /// What a killed run left was put in order.
     Repaired(Repaired),
+    /// A step of setting an application up, or of taking it away.
+    Setup(SetupStep),
     /// The case was ended: the last event of its journal, and of the run that wrote it.
     Sealed(CaseSealed),
     /// An event of a later version.
@@ -320,6 +323,43 @@ pub struct RunEnded {
 pub struct Repaired {
     /// What was done, one thing an entry.
     pub actions: Vec<String>,
+}
+
+/// A step of setting an application up: one change of a directory or a vault. Holds no secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SetupStep {
+    /// `application-create`, `role-assign`, ...
+    pub action: String,
+    /// `begun`, `done` or `failed`.
+    pub phase: String,
+    /// Directory (tenant) id.
+    pub tenant: String,
+    /// Name of the registration.
+    pub name: String,
+    /// Ids and names of what it is about.
+    pub facts: BTreeMap<String, String>,
+    /// Why it failed: the code, then the message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl SetupStep {
+    /// Says whether it is a phase of an action.
+    pub fn is(&self, action: &str, phase: &str) -> bool {
+        self.action == action && self.phase == phase
+    }
+
+    /// Returns a fact.
+    pub fn fact(&self, name: &str) -> Option<&str> {
+        self.facts.get(name).map(String::as_str)
+    }
+
+    /// Says whether it failed by a refusal, so that nothing was done.
+    pub fn is_refused(&self) -> bool {
+        let open = ["ConnectionLost", "Timeout", "BrokenBody", "InternalServerError", "UnknownError", "BadGateway", "GatewayTimeout"];
+        self.error.as_deref().is_some_and(|error| !open.iter().any(|code| error.starts_with(code)))
+    }
 }
 
 /// The case was ended. What `SHA256SUMS` holds from then on follows from the journal and `case.json`.

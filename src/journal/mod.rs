@@ -20,8 +20,8 @@ mod verify;
 mod writer;
 
 pub use event::{
-    CaseSealed, Column, Event, FileStored, Gap, Held, Input, Line, Offline, Repaired, Request, RunEnded, RunOutcome, RunStarted, Signatory,
-    Skipped, Waited, Withdrawn,
+    CaseSealed, Column, Event, FileStored, Gap, Held, Input, Line, Offline, Repaired, Request, RunEnded, RunOutcome, RunStarted, SetupStep,
+    Signatory, Skipped, Waited, Withdrawn,
 };
 pub use job::{Failure, Job, JobEnded, JobStarted, Outcome, Work};
 pub use jobs::{Jobs, Known};

@@ -41,13 +41,20 @@ struct State {
     /// Length of the whole lines. A longer file ends in a torn line, which goes with the first write.
     length: u64,
     torn: bool,
-    broken: bool,
-    /// The last event there will be was written.
-    closed: bool,
+    stopped: Option<Stop>,
     case_sha256: String,
     run: Option<(Timestamp, RunStarted)>,
     begun: bool,
     kept: Vec<(Timestamp, Event)>,
+}
+
+/// Why nothing is written any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// Nobody knows what of the last event is on the disk.
+    Broken,
+    /// The last event there will be was written.
+    Closed,
 }
 
 impl Journal {
@@ -68,8 +75,7 @@ impl Journal {
             head,
             length: walk.whole,
             torn: walk.torn > 0,
-            broken: false,
-            closed: false,
+            stopped: None,
             case_sha256,
             run: None,
             begun: false,
@@ -119,7 +125,7 @@ impl Journal {
 
     /// Tells whether a failure left the journal such that nobody knows what of the last event is on the disk.
     pub(crate) fn is_broken(&self) -> bool {
-        self.state().broken
+        self.state().stopped == Some(Stop::Broken)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -177,11 +183,12 @@ impl State {
     }
 
     fn write(&mut self, time: Timestamp, event: &Event) -> Result<()> {
-        if self.broken {
-            return Err(Error::new(Kind::Disk, format!("the journal `{}` could not be written to earlier", self.path.display())));
-        }
-        if self.closed {
-            return Err(Error::new(Kind::Disk, "the case was sealed: its journal takes no more events"));
+        match self.stopped {
+            Some(Stop::Broken) => {
+                return Err(Error::new(Kind::Disk, format!("the journal `{}` could not be written to earlier", self.path.display())));
+            }
+            Some(Stop::Closed) => return Err(Error::new(Kind::Disk, "the case was sealed: its journal takes no more events")),
+            None => {}
         }
         let (line, mark) = self.line(time, event)?;
         self.put_or_undo(&line, mark, event.is_durable())
@@ -217,13 +224,13 @@ impl State {
     }
 
     fn close(&mut self, closing: &Closing) -> Result<()> {
-        if self.broken || self.closed || closing.mark.seq != self.head.latest.seq + 1 {
+        if self.stopped.is_some() || closing.mark.seq != self.head.latest.seq + 1 {
             return Err(
                 Error::new(Kind::Failed, "the journal changed while the case was being sealed; it was not sealed").hint("seal it again")
             );
         }
         self.put_or_undo(&closing.line, closing.mark.clone(), true)?;
-        self.closed = true;
+        self.stopped = Some(Stop::Closed);
         self.head_file.sync_all().map_err(|error| disk::failed("writing", &self.path, error))
     }
 
@@ -235,7 +242,7 @@ impl State {
         self.file.write_all(line)?;
         let durable_mark = if durable {
             // After a failed sync nobody knows what is on the disk: nothing more is written.
-            self.file.sync_data().inspect_err(|_| self.broken = true)?;
+            self.file.sync_data().inspect_err(|_| self.stopped = Some(Stop::Broken))?;
             mark.clone()
         } else {
             self.head.durable.clone()
@@ -251,7 +258,9 @@ impl State {
     /// would look like tampering.
     fn roll_back(&mut self) {
         let undone = self.file.set_len(self.length).and_then(|()| self.head.write(&mut self.head_file));
-        self.broken |= undone.is_err();
+        if undone.is_err() {
+            self.stopped = Some(Stop::Broken);
+        }
     }
 }
 

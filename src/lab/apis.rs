@@ -8,6 +8,7 @@ use super::{
     options::FaultKind,
     pulls,
     refusal::{Refusal, client_request_id},
+    registry,
     tokens::{Claims, Unfit},
     wire::{Call, Reply, Service, gateway, reply, with, with_all},
     world::World,
@@ -39,6 +40,9 @@ async fn misbehaving(world: &World, call: &Call, claims: &Claims) -> (Reply, Opt
 }
 
 async fn endpoint(world: &World, call: &Call, claims: &Claims) -> Result<Reply, Refusal> {
+    if let Some(answered) = registry::answer(world, call, claims) {
+        return answered;
+    }
     if let Some(endpoint) = hunting::Endpoint::of(call) {
         return hunting::answer(world, call, claims, endpoint).await;
     }
@@ -100,6 +104,9 @@ fn malformed(draw: u64) -> Option<Reply> {
 
 /// Compression, spoiling, and the headers of every answer.
 fn on_the_wire(world: &World, call: &Call, answered: Reply, hit: Option<Hit>) -> Reply {
+    if answered.status() == 204 {
+        return headed(call, answered);
+    }
     let good = answered.status().is_success();
     let hit = hit.filter(|_| good);
     let answered = match hit {

@@ -4,7 +4,7 @@
 
 use super::{
     ids::{client_secret, guid},
-    keys::KeyPair,
+    keys::{Certificate, KeyPair},
     roles,
 };
 
@@ -92,14 +92,14 @@ pub(crate) enum Standing {
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) id: String,
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     /// Object id of the service principal.
     pub(crate) principal: String,
     pub(crate) standing: Standing,
     /// Ids of the tenants where it has a service principal.
     pub(crate) tenants: Vec<String>,
     pub(crate) secrets: Vec<AppSecret>,
-    pub(crate) certificates: Vec<KeyPair>,
+    pub(crate) certificates: Vec<Certificate>,
     /// Whether tokens of the other issuer stand for it.
     pub(crate) federated: bool,
     /// Granted application permissions by the resource's application id.
@@ -122,6 +122,10 @@ pub(crate) const EXPIRED: &str = "c0113c70-0000-4000-8000-000000000005";
 pub(crate) const DISABLED: &str = "c0113c70-0000-4000-8000-000000000006";
 pub(crate) const PUBLIC: &str = "c0113c70-0000-4000-8000-000000000007";
 pub(crate) const IDENTITY: &str = "c0113c70-0000-4000-8000-000000000008";
+pub(crate) const ADMIN: &str = "c0113c70-0000-4000-8000-000000000009";
+/// The Azure CLI, by which people sign in, and the object id of the one who does.
+pub(crate) const AZURE_CLI: &str = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
+pub(crate) const ADMIN_PERSON: &str = "c0113c70-0000-4000-8000-0000000000ad";
 
 /// The company's directory and its subsidiary's.
 pub(crate) const HOME: &str = super::data::TENANT_ID;
@@ -135,17 +139,22 @@ pub(crate) struct Directory {
     pub(crate) apps: Vec<App>,
 }
 
+/// What setting an application up takes (apis.md 7.3).
+const SETUP: &[&str] = &["Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "Directory.Read.All"];
+
 const YEAR: i64 = 365 * 86_400;
 
 impl Directory {
     /// Registers everybody. `certificates` are the collector's, `now` is in unix seconds.
-    pub(crate) fn new(certificates: Vec<KeyPair>, now: i64) -> Self {
+    pub(crate) fn new(certificates: &[KeyPair], now: i64) -> Self {
         let home = [HOME];
         let secret = |expires| vec![AppSecret { value: client_secret(), expires }];
         let mut collector = app(COLLECTOR, "ir-collector", &[HOME, SUBSIDIARY], secret(now + YEAR), roles::everything());
         collector.secrets.extend(secret(now - 86_400));
-        collector.certificates = certificates;
+        collector.certificates = certificates.iter().map(KeyPair::public).collect();
         collector.federated = true;
+        let mut reader = app(VAULT_READER, "vault-reader", &home, secret(now + YEAR), Vec::new());
+        reader.federated = true;
         let others = vec![(GRAPH.app_id, vec!["User.Read.All", "Policy.Read.All"])];
         let mut disabled = app(DISABLED, "ir-disabled", &home, secret(now + YEAR), roles::everything());
         disabled.standing = Standing::Disabled;
@@ -153,12 +162,13 @@ impl Directory {
         public.standing = Standing::Public;
         let apps = vec![
             collector,
-            app(VAULT_READER, "vault-reader", &home, secret(now + YEAR), Vec::new()),
+            reader,
             app(NO_ROLES, "ir-no-roles", &home, secret(now + YEAR), Vec::new()),
             app(OTHER_ROLES, "ir-other-roles", &home, secret(now + YEAR), others),
             app(EXPIRED, "ir-expired", &home, secret(now - 86_400), roles::everything()),
             disabled,
             public,
+            app(ADMIN, "ir-admin", &home, secret(now + YEAR), vec![(GRAPH.app_id, SETUP.to_vec())]),
             app(IDENTITY, "ir-identity", &home, Vec::new(), roles::everything()),
         ];
         Self { tenants: tenants(), apps }
@@ -187,10 +197,10 @@ fn tenants() -> Vec<Tenant> {
     ]
 }
 
-fn app(id: &str, name: &'static str, tenants: &[&str], secrets: Vec<AppSecret>, roles: Vec<(&'static str, Vec<&'static str>)>) -> App {
+fn app(id: &str, name: &str, tenants: &[&str], secrets: Vec<AppSecret>, roles: Vec<(&'static str, Vec<&'static str>)>) -> App {
     App {
         id: id.to_owned(),
-        name,
+        name: name.to_owned(),
         principal: guid(),
         standing: Standing::Good,
         tenants: tenants.iter().map(|&tenant| tenant.to_owned()).collect(),

@@ -2,7 +2,7 @@
 
 use super::{
     Options,
-    directory::{COLLECTOR, DOMAIN, HOME, VAULT_AUDIENCE, VAULT_READER, VAULT_SUFFIX},
+    directory::{ADMIN, COLLECTOR, DOMAIN, HOME, VAULT_AUDIENCE, VAULT_READER, VAULT_SUFFIX},
     vault,
     wire::Service,
     world::World,
@@ -89,6 +89,8 @@ pub(super) fn variables(world: &World, config: &str, ca_file: &str) -> Vec<(&'st
         ("LAB_TENANT", HOME.to_owned()),
         ("LAB_APP_ID", COLLECTOR.to_owned()),
         ("LAB_APP_SECRET", world.directory.secret_of(COLLECTOR).to_owned()),
+        ("LAB_ADMIN_ID", ADMIN.to_owned()),
+        ("LAB_ADMIN_SECRET", world.directory.secret_of(ADMIN).to_owned()),
         ("CURL_CA_BUNDLE", ca_file.to_owned()),
         ("REQUESTS_CA_BUNDLE", ca_file.to_owned()),
         ("NODE_EXTRA_CA_CERTS", ca_file.to_owned()),
@@ -110,13 +112,46 @@ pub(super) fn env(variables: &[(&'static str, String)]) -> String {
     text
 }
 
+/// The same, signed in as the administrator, a person, with tokens for Graph and for the vault.
+pub(super) fn az_admin_script(world: &World) -> String {
+    let (now, lifetime) = (jiff::Timestamp::now().as_second(), 3_600);
+    let answer = |audience: &str| {
+        let (token, expires) = (world.person_token(audience, now, lifetime), now + lifetime);
+        format!(
+            r#"{{"accessToken": "{token}", "expires_on": {expires}, "expiresOn": "{}", "subscription": "1ab00000-0000-4000-8000-0000000005ab", "tenant": "{HOME}", "tokenType": "Bearer"}}"#,
+            local(expires)
+        )
+    };
+    format!(
+        r#"#!/bin/sh
+# Stands in for the Azure CLI, signed in to the simulated tenant of ircollect lab as its administrator.
+case "$*" in
+*graph.microsoft.com*) cat <<'END'
+{graph}
+END
+    ;;
+*) cat <<'END'
+{vault}
+END
+    ;;
+esac
+"#,
+        graph = answer("https://graph.microsoft.com"),
+        vault = answer(VAULT_AUDIENCE),
+    )
+}
+
+fn local(seconds: i64) -> String {
+    let local = jiff::Timestamp::from_second(seconds).map(|time| time.to_zoned_datetime(jiff::tz::TimeZone::system())).ok();
+    local.map(|time| time.strftime("%Y-%m-%d %H:%M:%S.000000").to_string()).unwrap_or_default()
+}
+
 /// A script that answers `az account get-access-token` as the Azure CLI does, whoever is asked for.
 pub(super) fn az_script(world: &World) -> String {
     let (now, lifetime) = (jiff::Timestamp::now(), 3_600);
     let token = world.vault_token(now.as_second(), lifetime);
     let expires = now.as_second() + lifetime;
-    let local = jiff::Timestamp::from_second(expires).map(|time| time.to_zoned_datetime(jiff::tz::TimeZone::system())).ok();
-    let local = local.map(|time| time.strftime("%Y-%m-%d %H:%M:%S.000000").to_string()).unwrap_or_default();
+    let local = local(expires);
     format!(
         r#"#!/bin/sh
 # Stands in for the Azure CLI, signed in to the simulated tenant of ircollect lab.

@@ -5,7 +5,7 @@
 use crate::error::{Error, Kind, Result};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD as URL64};
 use openssl::{
-    asn1::Asn1Time,
+    asn1::{Asn1Time, Asn1TimeRef},
     bn::{BigNum, MsbOption},
     ec::{EcGroup, EcKey},
     ecdsa::EcdsaSig,
@@ -14,7 +14,7 @@ use openssl::{
     md::{Md, MdRef},
     nid::Nid,
     pkcs12::Pkcs12,
-    pkey::{Id, PKey, Private},
+    pkey::{Id, PKey, PKeyRef, Private, Public},
     pkey_ctx::PkeyCtx,
     rsa::{Padding, Rsa},
     sign::{RsaPssSaltlen, Verifier},
@@ -28,7 +28,60 @@ pub(crate) struct KeyPair {
     pub(crate) certificate: X509,
 }
 
+/// A certificate without its private key: what a registration knows.
+#[derive(Clone)]
+pub(crate) struct Certificate(X509);
+
+impl Certificate {
+    /// Reads DER; none where it is no certificate.
+    pub(crate) fn from_der(der: &[u8]) -> Option<Self> {
+        X509::from_der(der).ok().map(Self)
+    }
+
+    /// Its DER.
+    pub(crate) fn der(&self) -> Vec<u8> {
+        self.0.to_der().unwrap_or_default()
+    }
+
+    /// Whether it is the same certificate.
+    pub(crate) fn same_as(&self, other: &Self) -> bool {
+        self.der() == other.der()
+    }
+
+    /// A digest of the DER, raw.
+    pub(crate) fn thumbprint(&self, digest: MessageDigest) -> Result<Vec<u8>> {
+        let digest = self.0.digest(digest).map_err(|error| broken("hash a certificate", error))?;
+        Ok(digest.to_vec())
+    }
+
+    /// Whether it is valid now.
+    pub(crate) fn is_valid(&self) -> bool {
+        let now = Asn1Time::from_unix(jiff::Timestamp::now().as_second());
+        now.is_ok_and(|now| self.0.not_before() <= now && self.0.not_after() >= now)
+    }
+
+    /// From when to when it is valid.
+    pub(crate) fn validity(&self) -> (jiff::Timestamp, jiff::Timestamp) {
+        let seconds = |time: &Asn1TimeRef| {
+            let epoch = Asn1Time::from_unix(0).ok()?;
+            let difference = epoch.diff(time).ok()?;
+            jiff::Timestamp::from_second(i64::from(difference.days) * 86_400 + i64::from(difference.secs)).ok()
+        };
+        (seconds(self.0.not_before()).unwrap_or_default(), seconds(self.0.not_after()).unwrap_or_default())
+    }
+
+    /// Whether `signature` over `input` was made with its key by `alg`.
+    pub(crate) fn verifies(&self, alg: Algorithm, input: &[u8], signature: &[u8]) -> bool {
+        self.0.public_key().ok().is_some_and(|key| verified(&key, alg, input, signature).unwrap_or(false))
+    }
+}
+
 impl KeyPair {
+    /// The certificate alone.
+    pub(crate) fn public(&self) -> Certificate {
+        Certificate(self.certificate.clone())
+    }
+
     /// Makes an RSA-2048 pair whose certificate is valid from `from` to `to` (unix seconds).
     pub(crate) fn rsa(name: &str, from: i64, to: i64) -> Result<Self> {
         let made = Rsa::generate(2_048).and_then(PKey::from_rsa).and_then(|key| Self::certified(key, name, from, to));
@@ -139,23 +192,23 @@ impl KeyPair {
 
     /// Whether `signature` over `input` was made with this key by `alg`.
     pub(crate) fn verifies(&self, alg: Algorithm, input: &[u8], signature: &[u8]) -> bool {
-        self.verified(alg, input, signature).unwrap_or(false)
+        self.public().verifies(alg, input, signature)
     }
+}
 
-    fn verified(&self, alg: Algorithm, input: &[u8], signature: &[u8]) -> Result<bool, ErrorStack> {
-        if !self.is_rsa() || alg.family == Family::Elliptic {
-            return Ok(false);
-        }
-        let mut verifier = Verifier::new(alg.digest(), &self.key)?;
-        if alg.family == Family::Pss {
-            verifier.set_rsa_padding(Padding::PKCS1_PSS)?;
-            // RFC 7518 3.5: the salt is as long as the digest, no other length is right.
-            verifier.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH)?;
-        } else {
-            verifier.set_rsa_padding(Padding::PKCS1)?;
-        }
-        verifier.verify_oneshot(signature, input)
+fn verified(key: &PKeyRef<Public>, alg: Algorithm, input: &[u8], signature: &[u8]) -> Result<bool, ErrorStack> {
+    if key.id() != Id::RSA || alg.family == Family::Elliptic {
+        return Ok(false);
     }
+    let mut verifier = Verifier::new(alg.digest(), key)?;
+    if alg.family == Family::Pss {
+        verifier.set_rsa_padding(Padding::PKCS1_PSS)?;
+        // RFC 7518 3.5: the salt is as long as the digest, no other length is right.
+        verifier.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH)?;
+    } else {
+        verifier.set_rsa_padding(Padding::PKCS1)?;
+    }
+    verifier.verify_oneshot(signature, input)
 }
 
 fn self_signed(key: &PKey<Private>, name: &str, from: i64, to: i64) -> Result<X509, ErrorStack> {

@@ -28,16 +28,19 @@ mod pki;
 mod pulls;
 mod quota;
 mod refusal;
+mod registry;
 mod roles;
 mod serve;
+mod snare;
 mod tokens;
 mod vault;
 mod wire;
 mod world;
 
 pub use options::{Caps, Fault, FaultKind, Options, Orders, Pulls, Retirement, Shape};
+pub use snare::Trap;
 pub use wire::Service;
-pub use world::Seen;
+pub use world::{Seen, Traffic};
 
 use crate::error::{Error, Kind, Result};
 use axum_server::Handle;
@@ -66,6 +69,44 @@ pub struct Registration {
     pub app_id: String,
     /// Its client secret; the good one where there are several.
     pub secret: crate::secret::Secret,
+}
+
+/// What was registered in the lab's directory, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// Object id.
+    pub id: String,
+    /// Application (client) id.
+    pub app_id: String,
+    /// Display name.
+    pub name: String,
+    /// Whether it was deleted.
+    pub deleted: bool,
+    /// How many service principals it has, in all tenants.
+    pub principals: usize,
+    /// What they were granted: `graph:ThreatHunting.Read.All`, sorted.
+    pub granted: Vec<String>,
+    /// Ids of its certificates.
+    pub certificates: Vec<String>,
+    /// Ids of its client secrets.
+    pub secrets: Vec<String>,
+    /// `AzureADMyOrg`, ...
+    pub audience: String,
+    /// How many roles it declares to need.
+    pub declared: usize,
+}
+
+/// What lies in the lab's vault under a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// `certificate` or `secret`.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// How many versions it has.
+    pub versions: usize,
+    /// Whether it lies among the deleted.
+    pub deleted: bool,
 }
 
 /// Starts a simulated tenant.
@@ -119,7 +160,7 @@ impl Lab {
     pub fn registrations(&self) -> Vec<Registration> {
         let apps = self.world.directory.apps.iter().filter_map(|app| {
             let secret = crate::secret::Secret::new(app.secrets.first()?.value.as_str());
-            Some(Registration { name: app.name.to_owned(), app_id: app.id.clone(), secret })
+            Some(Registration { name: app.name.clone(), app_id: app.id.clone(), secret })
         });
         apps.collect()
     }
@@ -164,7 +205,7 @@ impl Lab {
         vec![("IDENTITY_ENDPOINT", endpoint), ("IDENTITY_HEADER", self.world.identity_header.clone())]
     }
 
-    /// A token of another issuer that stands for `ir-collector` (workload identity federation), good for `lifetime` seconds.
+    /// A token of another issuer that stands for `ir-collector` or `vault-reader` (workload identity federation), good for `lifetime` seconds.
     pub fn federated_token(&self, lifetime: i64) -> crate::secret::Secret {
         crate::secret::Secret::new(entra::federated::token(&self.world, jiff::Timestamp::now().as_second(), lifetime))
     }
@@ -179,10 +220,56 @@ impl Lab {
         self.world.seen()
     }
 
+    /// What was registered in the directory since the lab began.
+    pub fn holdings(&self) -> Vec<Holding> {
+        self.world.registry.holdings()
+    }
+
+    /// What lies in the vault, made by callers or there from the start.
+    pub fn kept(&self) -> Vec<Kept> {
+        self.world.vaults.kept()
+    }
+
+    /// The private keys of all certificates in the vault, PEM (PKCS#8): what no body may hold.
+    pub fn private_keys(&self) -> Vec<String> {
+        self.world.vaults.private_keys()
+    }
+
+    /// Bodies of requests and answers of the directory, the vault and the authority, where [`Options::record`] asks for them.
+    pub fn traffic(&self) -> Vec<Traffic> {
+        self.world.traffic()
+    }
+
+    /// Sets a trap for the `nth` (from 1) of the calls of the directory, the vault and the authority that come from now on.
+    pub fn set_trap(&self, nth: u32, trap: Trap) {
+        self.world.snare.set(nth, trap);
+    }
+
+    /// Says whether the trap has sprung.
+    pub fn is_sprung(&self) -> bool {
+        self.world.snare.is_sprung()
+    }
+
+    /// How many calls were counted since a trap was set.
+    pub fn calls_since(&self) -> u32 {
+        self.world.snare.calls()
+    }
+
+    /// The variables of somebody who administers by an application: those of `lab.env`, with another login.
+    pub fn admin_variables(&self) -> Vec<(&'static str, String)> {
+        let secret = self.world.directory.secret_of(directory::ADMIN).to_owned();
+        vec![("AZURE_CLIENT_ID", directory::ADMIN.to_owned()), ("AZURE_CLIENT_SECRET", secret)]
+    }
+
+    /// A stand-in for the Azure CLI that is signed in as the administrator, a person.
+    pub fn az_admin_script(&self) -> String {
+        files::az_admin_script(&self.world)
+    }
+
     /// Every secret, key and token handed out so far, and the secrets of the registrations: what no log may hold.
     pub fn secrets_handed_out(&self) -> Vec<String> {
         let registered = self.world.directory.apps.iter().flat_map(|app| app.secrets.iter().map(|secret| secret.value.clone()));
-        let mut all: Vec<String> = registered.chain(self.world.ledger.all()).collect();
+        let mut all: Vec<String> = registered.chain(self.world.ledger.all()).chain(self.world.registry.secrets()).collect();
         all.sort();
         all.dedup();
         all

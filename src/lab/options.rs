@@ -48,6 +48,16 @@ pub struct Options {
     pub authority_unavailable: u32,
     /// How many Key Vault requests, from the first, are answered with 429.
     pub vault_throttled: u32,
+    /// How long the directory's replicas take to know what was made (apis.md 7.5).
+    pub consistency: Duration,
+    /// How long the vault takes to make a certificate.
+    pub certificate_time: Duration,
+    /// Template ids of the directory roles of the administrator who is a person.
+    pub admin_roles: Vec<String>,
+    /// Whether that person's token tells them.
+    pub token_tells_roles: bool,
+    /// Keep the bodies of the directory, the vault and the authority.
+    pub record: bool,
     /// How the list endpoints behave.
     pub pulls: Pulls,
     /// Longest run of a query before it is given up with 504 (apis.md 4.6).
@@ -78,6 +88,11 @@ impl Default for Options {
             refuse_ps256: false,
             authority_unavailable: 0,
             vault_throttled: 0,
+            consistency: Duration::from_secs(1),
+            certificate_time: Duration::from_secs(1),
+            admin_roles: [super::registry::CLOUD, super::registry::PRIVILEGED].map(str::to_owned).into(),
+            token_tells_roles: true,
+            record: false,
             pulls: Pulls::default(),
             query_timeout: Duration::from_mins(3),
         }

@@ -3,8 +3,10 @@
 use super::{
     apis, entra, metadata,
     pki::Authority,
-    pulls, vault,
-    wire::{Call, Reply, Service},
+    pulls,
+    snare::Trap,
+    vault,
+    wire::{Call, Reply, Service, json, reply},
     world::World,
 };
 use crate::error::{Error, Kind, Result};
@@ -101,15 +103,45 @@ async fn answer(State((world, service)): State<Desk>, ConnectInfo(peer): Connect
             return refused;
         }
     };
-    let answered = match service {
-        Service::Authority => entra::answer(&world, &call),
-        Service::Vault => vault::answer(&world, &call),
-        Service::Identity => metadata::answer(&world, &call),
-        Service::Storage => pulls::exports::storage(&world, &call),
-        Service::Graph | Service::Xdr | Service::Mde => Box::pin(apis::answer(&world, &call)).await,
+    if !world.snare.counts(&call) {
+        return answered_by(&world, &call).await;
+    }
+    match world.snare.step() {
+        None => answered_by(&world, &call).await,
+        Some(Trap::HoldBefore) => std::future::pending().await,
+        Some(Trap::HoldAfter) => {
+            let _nobody_hears_it = answered_by(&world, &call).await;
+            world.snare.spring();
+            std::future::pending().await
+        }
+        Some(Trap::Drop { done }) => {
+            if done {
+                let _nobody_hears_it = answered_by(&world, &call).await;
+            }
+            world.connections.tear(call.peer);
+            reply(500, "text/plain", "")
+        }
+        Some(Trap::Fail { done }) => {
+            if done {
+                let _nobody_hears_it = answered_by(&world, &call).await;
+            }
+            world.note(&call, 500);
+            json(500, &serde_json::json!({"error": {"code": "InternalServerError", "message": "An error has occurred."}}))
+        }
+    }
+}
+
+/// Has the service answer, and notes the exchange.
+async fn answered_by(world: &World, call: &Call) -> Reply {
+    let answered = match call.service {
+        Service::Authority => entra::answer(world, call),
+        Service::Vault => vault::answer(world, call),
+        Service::Identity => metadata::answer(world, call),
+        Service::Storage => pulls::exports::storage(world, call),
+        Service::Graph | Service::Xdr | Service::Mde => Box::pin(apis::answer(world, call)).await,
     };
-    world.note(&call, answered.status().as_u16());
-    answered
+    world.note(call, answered.status().as_u16());
+    if world.snare.counts(call) { world.keep(call, answered).await } else { answered }
 }
 
 /// Ends serving: open calls have a moment to end, then they are dropped.

@@ -1,9 +1,10 @@
 //! Access tokens: issued by the simulated Entra, checked by the simulated APIs. Claims as apis.md 1.8 has them.
 
 use super::{
-    directory::{App, Resource, Tenant},
+    directory::{ADMIN_PERSON, AZURE_CLI, App, HOME, Resource, Tenant},
     ids::{guid, lock},
     keys::{Algorithm, KeyPair},
+    options::Options,
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD as URL64};
 use openssl::hash::{MessageDigest, hash};
@@ -53,6 +54,17 @@ pub(crate) struct Claims {
     pub(crate) app: String,
     pub(crate) principal: String,
     pub(crate) roles: Vec<String>,
+    /// What a person delegated to the tool; empty for an application.
+    scopes: String,
+    /// Template ids of a person's directory roles.
+    pub(crate) directory_roles: Vec<String>,
+}
+
+impl Claims {
+    /// Whether a person is signed in.
+    pub(crate) fn is_user(&self) -> bool {
+        !self.scopes.is_empty()
+    }
 }
 
 impl Mint {
@@ -73,6 +85,21 @@ impl Mint {
     pub(crate) fn issue(&self, grant: &Grant<'_>) -> String {
         let header = json!({"typ": "JWT", "alg": "RS256", "x5t": self.kid, "kid": self.kid});
         self.pair.sign_jwt(&header, &claims_of(grant)).unwrap_or_default()
+    }
+
+    /// Issues a token of the administrator, a person who is signed in to the Azure CLI.
+    pub(crate) fn issue_person(&self, audience: &str, options: &Options, now: i64, lifetime: i64) -> String {
+        let header = json!({"typ": "JWT", "alg": "RS256", "x5t": self.kid, "kid": self.kid});
+        let issuer = format!("https://sts.windows.net/{HOME}/");
+        let mut claims = json!({
+            "aud": audience, "iss": issuer, "iat": now, "nbf": now, "exp": now + lifetime, "appid": AZURE_CLI, "appidacr": "0",
+            "idtyp": "user", "name": "Ada Min", "oid": ADMIN_PERSON, "sub": ADMIN_PERSON, "tid": HOME, "upn": "ada.min@tarnfield.example",
+            "scp": "AppRoleAssignment.ReadWrite.All Application.ReadWrite.All Directory.AccessAsUser.All", "ver": "1.0",
+        });
+        if options.token_tells_roles {
+            claims["wids"] = json!(options.admin_roles);
+        }
+        self.pair.sign_jwt(&header, &claims).unwrap_or_default()
     }
 
     /// Checks a token's signature and times.
@@ -135,14 +162,19 @@ fn claims_of(grant: &Grant<'_>) -> Value {
 
 fn read(claims: &Value) -> Claims {
     let text = |name: &str| claims[name].as_str().unwrap_or_default().to_owned();
-    let roles = claims["roles"].as_array().map(|roles| roles.iter().filter_map(|role| role.as_str().map(str::to_owned)).collect());
+    let list = |name: &str| {
+        let list = claims[name].as_array().map(|list| list.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect::<Vec<_>>());
+        list.unwrap_or_default()
+    };
     Claims {
         audience: text("aud"),
         issuer: text("iss"),
         tenant: text("tid"),
         app: text("appid"),
         principal: text("oid"),
-        roles: roles.unwrap_or_default(),
+        roles: list("roles"),
+        scopes: text("scp"),
+        directory_roles: list("wids"),
     }
 }
 

@@ -11,11 +11,14 @@ use super::{
     options::Options,
     pulls::{Objects, audit::Audit},
     quota::Quotas,
+    registry::Registry,
+    snare::Snare,
     tokens::{Grant, Mint},
     vault::{Certificates, Secrets, Vaults},
-    wire::{Call, Service},
+    wire::{Call, Reply, Service},
 };
 use crate::error::{Error, Kind, Result};
+use axum::body::{Body, to_bytes};
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -45,6 +48,23 @@ pub struct Seen {
     pub status: u16,
 }
 
+/// The bodies of an exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Traffic {
+    /// Who received it.
+    pub service: Service,
+    /// The method.
+    pub method: String,
+    /// The path, without the query.
+    pub path: String,
+    /// The request's body.
+    pub request: Vec<u8>,
+    /// The answer's status.
+    pub status: u16,
+    /// The answer's body.
+    pub answer: Vec<u8>,
+}
+
 /// The company's time: its 30 days end when the lab starts, and go on from there.
 struct Clock {
     end: jiff::Timestamp,
@@ -71,6 +91,9 @@ pub(crate) struct World {
     pub(crate) dice: Dice,
     pub(crate) ledger: Ledger,
     pub(crate) connections: Connections,
+    pub(crate) registry: Registry,
+    pub(crate) snare: Snare,
+    traffic: Mutex<Vec<Traffic>>,
     addresses: BTreeMap<Service, SocketAddr>,
     clock: Clock,
     seen: Mutex<Vec<Seen>>,
@@ -97,7 +120,7 @@ impl World {
         });
         let (objects, audit, grounds) = grounds.map_err(|_| Error::new(Kind::Failed, "could not make the lab's data"))??;
         let certificates = certificates?;
-        let directory = Directory::new(certificates.registered(), seconds);
+        let directory = Directory::new(&certificates.registered(), seconds);
         let secrets: Vec<String> =
             directory.app(COLLECTOR).map(|app| app.secrets.iter().map(|secret| secret.value.clone()).collect()).unwrap_or_default();
         let (good, expired) = (secrets.first().map_or("", String::as_str), secrets.last().map_or("", String::as_str));
@@ -115,6 +138,9 @@ impl World {
             quotas: Quotas::default(),
             ledger: Ledger::default(),
             connections: Connections::default(),
+            registry: Registry::default(),
+            snare: Snare::default(),
+            traffic: Mutex::default(),
             seen: Mutex::default(),
             token_requests: AtomicU32::new(0),
             vault_requests: AtomicU32::new(0),
@@ -178,6 +204,36 @@ impl World {
         let token = token.unwrap_or_default();
         self.ledger.note(token.as_str());
         token
+    }
+
+    /// A token of the administrator, a person, as a signed-in tool would have it.
+    pub(crate) fn person_token(&self, audience: &str, now: i64, lifetime: i64) -> String {
+        let token = self.mint.issue_person(audience, &self.options, now, lifetime);
+        self.ledger.note(token.as_str());
+        token
+    }
+
+    /// Keeps the bodies of an exchange, where that is asked for.
+    pub(crate) async fn keep(&self, call: &Call, reply: Reply) -> Reply {
+        if !self.options.record {
+            return reply;
+        }
+        let (parts, body) = reply.into_parts();
+        let answer = to_bytes(body, usize::MAX).await.unwrap_or_default();
+        lock(&self.traffic).push(Traffic {
+            service: call.service,
+            method: call.method.to_string(),
+            path: call.path.clone(),
+            request: call.body.to_vec(),
+            status: parts.status.as_u16(),
+            answer: answer.to_vec(),
+        });
+        Reply::from_parts(parts, Body::from(answer))
+    }
+
+    /// The bodies that were kept.
+    pub(crate) fn traffic(&self) -> Vec<Traffic> {
+        lock(&self.traffic).clone()
     }
 
     /// Counts a download under a signature.

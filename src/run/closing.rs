@@ -3,7 +3,7 @@
 use super::Context;
 use crate::{
     collect::report::{self, Job, Skip, Summary},
-    console::{closing_words, print_data},
+    console::{self, closing_words, print_data},
     error::{Error, Kind, Result},
     journal::{self, Event, RunEnded, RunOutcome},
 };
@@ -57,6 +57,7 @@ fn print_summary(summary: &Summary) -> Result<()> {
 
 /// Says and prints the summary, and returns the exit code.
 pub(super) fn finish(context: &Context, summary: &Summary) -> Result<u8> {
+    show_rows(context, summary);
     let words = closing_words(summary);
     if !words.is_empty() {
         context.console.say(&words);
@@ -68,6 +69,16 @@ pub(super) fn finish(context: &Context, summary: &Summary) -> Result<u8> {
         print_summary(summary)?;
     }
     Ok(summary.error.as_ref().map_or_else(|| report::exit_code(&summary.jobs), |error| error.exit))
+}
+
+/// Shows the first rows of each job to whoever sits at a terminal.
+fn show_rows(context: &Context, summary: &Summary) {
+    let Some(width) = context.terminal() else { return };
+    for job in &summary.jobs {
+        if let Some(rows) = &job.preview {
+            context.console.say(&format!("{}\n{}\n", console::visible(&job.name), console::preview(rows, width)));
+        }
+    }
 }
 
 /// The error of a job, as one to be shown.

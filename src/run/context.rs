@@ -33,9 +33,11 @@ impl Context {
             ColorChoice::Always => Some(true),
             ColorChoice::Never => Some(false),
         };
-        let no_color = env.text(settings::env::NO_COLOR).is_some_and(|value| !value.is_empty());
+        // A dumb terminal can neither colour nor go back in a line.
+        let dumb = env.text(settings::env::TERM).is_some_and(|value| value == "dumb");
+        let no_color = dumb || env.text(settings::env::NO_COLOR).is_some_and(|value| !value.is_empty());
         let verbosity = verbosity(&global);
-        let console = Console::new(color, no_color, global.no_progress, verbosity);
+        let console = Console::new(color, no_color, dumb || global.no_progress, verbosity);
         Self {
             global,
             env,
@@ -104,6 +106,11 @@ impl Context {
         start_log(&options, self.console.color)
     }
 
+    /// Returns the width that tables keep to; none where nobody looks.
+    pub(super) fn looked_at(&self) -> Option<usize> {
+        crate::console::looked_at(self.env.text(settings::env::COLUMNS).and_then(|columns| columns.trim().parse().ok()))
+    }
+
     /// Returns what was typed, word by word.
     pub(super) fn command_line(&self) -> Vec<String> {
         self.command_line.clone()
@@ -111,13 +118,22 @@ impl Context {
 
     /// Returns how many columns a line of standard output may have.
     pub(super) fn width(&self) -> usize {
-        crate::console::width(self.env.text(settings::env::COLUMNS).and_then(|columns| columns.trim().parse().ok()))
+        crate::console::width(self.columns())
+    }
+
+    /// Returns the width of the terminal that words for people go to; none where they go elsewhere, or are not wanted.
+    pub(super) fn terminal(&self) -> Option<usize> {
+        self.console.width(self.columns())
+    }
+
+    fn columns(&self) -> Option<usize> {
+        self.env.text(settings::env::COLUMNS).and_then(|columns| columns.trim().parse().ok())
     }
 
     /// Resolves the settings: which tenants, with what credential, in which cloud; asks for passwords that only a person knows.
     pub(super) fn settings(&self) -> Result<Settings> {
         let mut settings = settings::resolve(&self.global, &self.env, Path::new(""))?;
-        super::passwords::ask(&mut settings, self.console)?;
+        super::passwords::ask(&mut settings, &self.env, self.console)?;
         Ok(settings)
     }
 

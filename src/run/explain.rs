@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     api::hunting,
-    collect::{Subject, pack::Rule},
+    collect::{self, Subject, pack::Rule},
     console::{print_data, visible},
     error::{Error, Kind, Result},
     kql::{self, SyntaxError, ast::Span},
@@ -31,8 +31,12 @@ struct Query {
     tables: Vec<String>,
     row_wise: bool,
     reason: Option<String>,
+    /// Its result can be had in parts by the hash of its rows.
+    hash_wise: bool,
     parameters: Vec<Parameter>,
+    /// What it is asked over before any answer is known.
     windows: Vec<Window>,
+    /// The text for the first of them.
     kql: String,
     /// How many texts like `kql` are sent, each with a part of the longest list.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,7 +58,7 @@ struct Refused {
 }
 
 pub(super) fn run(context: &Context, plan: &Plan) -> Result<u8> {
-    let queries: Vec<Query> = plan.queries.iter().map(|given| explain(given, plan.window)).collect();
+    let queries: Vec<Query> = plan.queries.iter().map(|given| explain(given, plan)).collect();
     let code = exit_code(&plan.queries, &queries);
     if context.global.json {
         let json = serde_json::to_string(&Explained { queries });
@@ -76,10 +80,12 @@ fn exit_code(given: &[Given], queries: &[Query]) -> u8 {
     }
 }
 
-fn explain(given: &Given, window: Window) -> Query {
-    let subject = Subject::filled(&given.filled, window.to);
+fn explain(given: &Given, plan: &Plan) -> Query {
+    let subject = Subject::filled(&given.filled, plan.window.to);
+    let windows = collect::windows(&subject, plan.window, plan.mode);
+    let first = windows.first().copied().unwrap_or(plan.window);
     let refused = kql::parse(&given.text).err();
-    let cuttable = subject.cuttable();
+    let in_slices = subject.in_slices();
     let query = Query {
         name: given.name.clone(),
         file: given.file.clone(),
@@ -87,11 +93,12 @@ fn explain(given: &Given, window: Window) -> Query {
         excerpt: refused.as_ref().map(|error| error.render(&given.text)),
         error: refused.map(|SyntaxError { message, line, column, .. }| Refused { message, line, column }),
         tables: subject.reading().map(|reading| reading.tables.iter().map(|table| table.name.clone()).collect()).unwrap_or_default(),
-        row_wise: cuttable.is_ok(),
-        reason: cuttable.err(),
+        row_wise: in_slices.is_ok(),
+        reason: in_slices.err(),
+        hash_wise: subject.cuttable().is_ok(),
         parameters: given.parameters.clone(),
-        windows: vec![window],
-        kql: subject.share(0).piece(window, None),
+        windows,
+        kql: subject.share(0).piece(first, None),
         texts: Some(given.filled.parts.len()).filter(|texts| *texts > 0),
         block: given.block,
         rule: given.rule.clone(),
@@ -105,7 +112,7 @@ fn explain(given: &Given, window: Window) -> Query {
 /// What a file of a pack that holds no query comes to.
 fn faulty(query: Query, fault: &Fault) -> Query {
     let Fault { message, line, column } = fault.clone();
-    Query { ok: false, error: Some(Refused { message, line, column }), row_wise: false, reason: None, ..query }
+    Query { ok: false, error: Some(Refused { message, line, column }), row_wise: false, reason: None, hash_wise: false, ..query }
 }
 
 fn words(query: &Query) -> String {
@@ -122,7 +129,10 @@ fn words(query: &Query) -> String {
     let _ = writeln!(text, "  reads       {}", visible(&tables));
     let cut = query.reason.as_ref().map_or_else(
         || "yes: its result is the union of its results over slices of time".to_owned(),
-        |reason| format!("no: {}", visible(reason)),
+        |reason| {
+            let else_by_hash = if query.hash_wise { "; by the hash of its rows it can" } else { "" };
+            format!("not in time: {}{else_by_hash}", visible(reason))
+        },
     );
     let _ = writeln!(text, "  can be cut  {cut}");
     for parameter in &query.parameters {

@@ -7,7 +7,7 @@ use super::{
     closing,
     closing::Outcome,
     earlier::Earlier,
-    explain,
+    explain, formats,
     parameters::{Missing, Values},
     queries,
     queries::Given,
@@ -18,11 +18,11 @@ use super::{
 };
 use crate::{
     api::hunting::{Api, Request},
-    cli::{ApiChoice, HuntArgs, OutputFormat, Slice},
+    cli::{ApiChoice, HuntArgs, Slice},
     collect::{HuntJob, Observer, SliceMode, Subject, Waiting, hunt, report, report::Job, side_by_side},
     error::{Error, Kind, Result},
     settings::{Profile, Settings},
-    store::{Case, Format, Output, Written},
+    store::{Case, Format},
     time::Window,
     transport::Budget,
 };
@@ -66,13 +66,9 @@ impl Plan {
         if !args.explain && queries.iter().all(|query| query.fault.is_some()) {
             return Err(queries.iter().find_map(Given::fault).unwrap_or_else(|| Error::new(Kind::Usage, "there is no query")));
         }
-        Ok(Self {
-            queries,
-            window: window::settle(args.from.as_deref(), args.to.as_deref(), args.last.as_deref(), context.now)?,
-            mode,
-            api: args.api,
-            formats: formats(&args.format)?,
-        })
+        let window = window::settle(args.from.as_deref(), args.to.as_deref(), args.last.as_deref(), context.now)?;
+        window::not_too_many(window, mode)?;
+        Ok(Self { queries, window, mode, api: args.api, formats: formats::each_once(&args.format)? })
     }
 }
 
@@ -229,8 +225,10 @@ impl<'a> Run<'a> {
             resume: self.args.resume,
             reconcile: self.args.reconcile,
             formats: self.plan.formats.clone(),
+            by_day: self.args.parts,
         };
-        let report = hunt(&job, &asker, self.case, self.progress.as_ref()).await;
+        let mut report = hunt(&job, &asker, self.case, self.progress.as_ref()).await;
+        report.notes.extend(window::beyond_retention(job.window, self.context.now, &job.subject));
         (report, asker.gone.into_inner())
     }
 
@@ -240,49 +238,6 @@ impl<'a> Run<'a> {
 
     /// Copies the rows to where `--output` says.
     fn output(&self, job: Job) -> Job {
-        copied(self.args, self.plan, self.case, job)
+        formats::output(self.case, self.args.output.as_deref(), &self.plan.formats, job)
     }
-}
-
-/// Copies a job's rows to where `--output` says.
-pub(super) fn copied(args: &HuntArgs, plan: &Plan, case: &Case, job: Job) -> Job {
-    let Some((path, file)) = args.output.as_ref().and_then(|path| Some((path, file_for(plan, path, &job)?))) else { return job };
-    match case.output(&file, &Output::new(path)) {
-        Ok(()) => job,
-        Err(error) => Job { status: report::JobStatus::Partial, error: Some((&error).into()), ..job },
-    }
-}
-
-/// Returns the file of a job that is copied: in the format that the name of the copy says, if the rows are stored in it, else in the
-/// first that was asked for. Rows in several files of a format are not copied.
-fn file_for(plan: &Plan, path: &Path, job: &Job) -> Option<Written> {
-    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let named = |format: &&Format| name.ends_with(&format!(".{}", format.extension()));
-    let format = plan.formats.iter().rev().find(named).or_else(|| plan.formats.first())?;
-    let mut files = job.files.iter().filter(|file| file.format == format.name());
-    match (files.next(), files.next()) {
-        (Some(file), None) => Some(file.into()),
-        _ => None,
-    }
-}
-
-/// Returns the formats asked for, each once.
-fn formats(asked: &[OutputFormat]) -> Result<Vec<Format>> {
-    let mut formats = Vec::new();
-    for format in asked {
-        let format = match format {
-            OutputFormat::Ndjson => Format::Ndjson,
-            OutputFormat::Csv => Format::Csv,
-            OutputFormat::Json => Format::Json,
-            OutputFormat::Parquet => Format::Parquet,
-            OutputFormat::Timesketch => Format::Timesketch,
-        };
-        if format == Format::Parquet && !cfg!(feature = "parquet") {
-            return Err(Error::new(Kind::Usage, "this collector was built without Parquet").hint("build with `--features parquet`"));
-        }
-        if !formats.contains(&format) {
-            formats.push(format);
-        }
-    }
-    Ok(formats)
 }

@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::{
-    cli::{Cli, LabArgs},
+    cli::{Cli, ColorChoice, Global, LabArgs, LogFormat},
     console::print_data,
     error::{Error, Kind, Result},
     lab::{Caps, Lab, Options},
@@ -16,6 +16,26 @@ pub(super) async fn run(context: &Context, args: LabArgs) -> Result<u8> {
         if args.command.is_empty() { serve(context, &lab, args.write.as_deref()).await } else { command(context, &lab, &args).await };
     lab.stop().await;
     code
+}
+
+/// Returns the global flags with those of the command inside by which console and log go: `lab -- hunt -q` is as quiet as `lab -q -- hunt`.
+pub(super) fn peeked(mut global: Global, args: &LabArgs) -> Global {
+    let Ok(inner) = Cli::try_parse_from(words(args)).map(|cli| cli.global) else { return global };
+    global.verbose = global.verbose.saturating_add(inner.verbose);
+    global.quiet = global.quiet.saturating_add(inner.quiet);
+    global.no_progress |= inner.no_progress;
+    global.log_file = global.log_file.or(inner.log_file);
+    if inner.color != ColorChoice::Auto {
+        global.color = inner.color;
+    }
+    if inner.log_format != LogFormat::Text {
+        global.log_format = inner.log_format;
+    }
+    global
+}
+
+fn words(args: &LabArgs) -> impl Iterator<Item = OsString> {
+    std::iter::once(OsString::from("ircollect lab --")).chain(args.command.iter().cloned())
 }
 
 fn options(args: &LabArgs) -> Result<Options> {
@@ -58,12 +78,14 @@ async fn command(context: &Context, lab: &Lab, args: &LabArgs) -> Result<u8> {
     let folder = tempfile::Builder::new().prefix("ircollect-lab-").tempdir().map_err(no_folder)?;
     let config = lab.write(args.write.as_deref().unwrap_or_else(|| folder.path()))?;
     let variables = lab.variables(config.parent().unwrap_or_else(|| folder.path()));
-    let words = std::iter::once(OsString::from("ircollect lab --")).chain(args.command.iter().cloned());
-    let cli = match Cli::try_parse_from(words) {
+    let cli = match Cli::try_parse_from(words(args)) {
         Ok(cli) => cli,
         Err(error) => return Ok(super::refused(&error, &context.command_line())),
     };
     context.console.say("the lab is up: a simulated tenant with its own Entra ID, Key Vault, Graph, XDR and MDE, over TLS on loopback");
+    // Setting an application up is not the collector's business: somebody else is signed in for that.
+    let variables =
+        if matches!(cli.command, crate::cli::Command::App(_)) { [variables, lab.admin_variables()].concat() } else { variables };
     let inner = context.inside(cli.global, variables);
     super::dispatch(&inner, cli.command).await
 }

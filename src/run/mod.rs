@@ -1,6 +1,7 @@
 //! The one place where all rooms meet: from the words typed to the exit code.
 
 mod allowed;
+mod app;
 mod asker;
 mod case;
 mod check;
@@ -10,6 +11,7 @@ mod collect;
 mod context;
 mod earlier;
 mod explain;
+mod formats;
 mod get;
 mod hunt;
 mod init;
@@ -38,7 +40,7 @@ mod wire;
 mod witness;
 
 use crate::{
-    cli::{Cli, Command},
+    cli::{Cli, Command, Global},
     error::{Error, Kind, Result},
     settings::Env,
 };
@@ -78,8 +80,17 @@ fn misread(command: &str, error: &clap::Error) -> Error {
     Error::new(Kind::Usage, message).hint(tip.unwrap_or_else(|| format!("`ircollect {command} --help` lists the flags")))
 }
 
+/// Returns the global flags by which console and log go.
+fn global(cli: &Cli) -> Global {
+    #[cfg(feature = "lab")]
+    if let Command::Lab(args) = &cli.command {
+        return lab::peeked(cli.global.clone(), args);
+    }
+    cli.global.clone()
+}
+
 fn start(cli: Cli, env: Env, words: Vec<String>) -> u8 {
-    let context = Context::new(cli.global, env, words);
+    let context = Context::new(global(&cli), env, words);
     let outcome = context.start_log().and_then(|()| runtime()).and_then(|runtime| {
         let code = runtime.block_on(async {
             tokio::select! {
@@ -112,10 +123,11 @@ async fn dispatch(context: &Context, command: Command) -> Result<u8> {
         Command::Get(args) => get::run(context, &args).await,
         Command::Token(args) => token::run(context, &args).await,
         Command::Check(args) => check::run(context, &args).await,
+        Command::App(args) => Box::pin(app::run(context, &args)).await,
         Command::Case(args) => case::run(context, args.action).await,
         Command::Lab(args) => run_lab(context, args).await,
         Command::Init(args) => init::run(context, &args),
-        Command::Completions { shell } => shell::completions(shell),
+        Command::Completions { shell } => shell::completions(context, shell),
         Command::Man { output } => shell::man(context, &output),
     }
 }

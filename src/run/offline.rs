@@ -3,13 +3,7 @@
 mod answer;
 mod refused;
 
-use super::{
-    Context,
-    closing::{Outcome, ended},
-    earlier::sha256,
-    hunt::{Plan, copied},
-    queries::Given,
-};
+use super::{Context, closing, closing::Outcome, earlier::sha256, formats, hunt::Plan, queries::Given};
 use crate::{
     cli::HuntArgs,
     collect::{
@@ -43,7 +37,7 @@ pub(super) async fn collect(context: &Context, args: &HuntArgs, plan: &Plan) -> 
     case.journal().prepare(RunStarted::here(env!("CARGO_PKG_VERSION"), context.command_line(), None));
     let outcome = answered(context, args, plan, shelf, &case).await.map(|jobs| Outcome { jobs, ..Outcome::default() });
     case.journal().begin(None)?;
-    case.journal().append(ended(&outcome))?;
+    case.journal().append(closing::ended(&outcome))?;
     outcome
 }
 
@@ -151,9 +145,10 @@ impl Desk<'_> {
             resume: false,
             reconcile: false,
             formats: self.plan.formats.clone(),
+            by_day: self.args.parts,
         };
         let report = hunt(&hunted, &answerer, self.case, self.progress.as_ref()).await;
-        copied(self.args, self.plan, self.case, Job { rule: query.rule.clone(), ..report })
+        formats::output(self.case, self.args.output.as_deref(), &self.plan.formats, Job { rule: query.rule.clone(), ..report })
     }
 
     /// The window that was asked for, else the one that the rows lie in.

@@ -168,11 +168,7 @@ fn key_pair(path: &Path, password: Option<&SecretSource>) -> Result<KeyPair> {
         let needed = error.code() == PASSWORD_NEEDED;
         let error = error.context(format_args!("{}", path.display()));
         let variable = settings::env::AZURE_CLIENT_CERTIFICATE_PASSWORD;
-        if needed {
-            error.hint(format!("without a configuration file, that variable is {variable}; at a terminal you are asked"))
-        } else {
-            error
-        }
+        if needed { error.hint(format!("{variable} is looked at too; at a terminal you are asked")) } else { error }
     })
 }
 
@@ -195,4 +191,12 @@ fn vault_login(wires: &Wires, profile: &Profile) -> Result<(Login, Vec<String>)>
     let Ready { proof, warnings, .. } = at_hand(&credential).map_err(|error| error.context("signing in to the vault"))?;
     let options = AppOptions { entra: wires.entra.clone(), authority: authority(profile), tenant, app_id, proof };
     Ok((Login::Bearer(Arc::new(App::new(options))), warnings))
+}
+
+/// Returns the login of an administrator, of a kind that need not be the profile's.
+///
+/// # Errors
+/// [`Kind::Credential`] where a variable that it needs is not set.
+pub(super) fn administrator(wires: &Wires, profile: &Profile) -> Result<Login> {
+    vault_login(wires, profile).map(|(login, _)| login)
 }

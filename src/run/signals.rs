@@ -14,6 +14,16 @@ pub(super) fn watch(console: Console, cancel: CancellationToken, abandon: Cancel
     });
 }
 
+/// From here on Ctrl-C no longer ends the process at once: at a prompt it would leave a terminal that hides what is typed.
+#[cfg(unix)]
+pub(super) fn hold_back() {
+    let _stays_caught = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt());
+}
+
+/// The same; here the terminal is told to show again by the system.
+#[cfg(not(unix))]
+pub(super) fn hold_back() {}
+
 #[cfg(unix)]
 async fn signal() {
     use tokio::signal::unix::{SignalKind, signal};

@@ -99,6 +99,15 @@ impl Wires {
         lane
     }
 
+    /// Returns the lane of an administrator's calls, which the directory paces itself.
+    pub(super) fn admin_lane(&self, tenant: &str) -> String {
+        let lane = format!("{tenant}/setup");
+        if self.lanes.lock().unwrap_or_else(PoisonError::into_inner).insert(lane.clone()) {
+            self.pace.limit(&lane, Limits { per_minute: 1_000, per_hour: None, in_flight: 4 });
+        }
+        lane
+    }
+
     /// Returns a transport over the shared client and lanes that tells `witness`.
     pub(super) fn transport(&self, witness: Arc<dyn Witness>) -> Transport {
         Transport::new(self.client.clone(), Arc::clone(&self.pace), witness, self.cancel.clone())

@@ -21,6 +21,8 @@ pub const CASE: &str = "IRCOLLECT_CASE";
 pub const LOG: &str = "IRCOLLECT_LOG";
 /// No colour, whatever its value; `--color`.
 pub const NO_COLOR: &str = "NO_COLOR";
+/// Kind of the terminal; `dumb` takes no colours and no bars.
+pub const TERM: &str = "TERM";
 /// Width of the terminal, where a shell exports it.
 pub const COLUMNS: &str = "COLUMNS";
 

@@ -13,6 +13,7 @@ mod file;
 mod profile;
 mod quota;
 mod starter;
+mod writer;
 
 pub use api::Api;
 pub use cloud::{Cloud, Endpoint, Feature, Marks};
@@ -20,8 +21,9 @@ pub use credential::{Assertion, Credential, SecretSource, Sign, read_bytes, read
 pub use env::Env;
 pub use file::ConfigFile;
 pub use profile::{Profile, VaultAuth, VaultLogin};
-pub use quota::{Quota, Quotas};
+pub use quota::{Quota, Quotas, Said};
 pub use starter::STARTER;
+pub use writer::{NewProfile, check_profile, write_profile};
 
 use crate::{
     cli::Global,
@@ -66,6 +68,16 @@ pub struct Source {
     pub path: String,
     /// The field that a window is held against; without one the source is pulled whole.
     pub time_field: Option<String>,
+    /// The application permission that it needs.
+    pub permission: Option<String>,
+    /// How its pages are had: `link`, `skip`, `cursor`, `single`.
+    pub paging: Option<String>,
+    /// Objects that a page is asked to hold.
+    pub page_size: Option<u32>,
+    /// The field that tells an object from others; `id` without one.
+    pub id_field: Option<String>,
+    /// The field that tells an object's versions apart.
+    pub updated_field: Option<String>,
 }
 
 /// Default of `--max-wait`.
@@ -98,6 +110,37 @@ pub fn resolve(global: &Global, env: &Env, cwd: &Path) -> Result<Settings> {
     })
 }
 
+/// Names that a person may type, for completions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// Profiles of the configuration.
+    pub profiles: Vec<String>,
+    /// Clouds, those of the configuration too.
+    pub clouds: Vec<String>,
+    /// Sources of one's own: `graph/guests`.
+    pub sources: Vec<String>,
+}
+
+impl Names {
+    /// Returns those that need no configuration.
+    pub fn built_in() -> Self {
+        Self { profiles: Vec::new(), clouds: Cloud::names().map(str::to_owned).collect(), sources: Vec::new() }
+    }
+}
+
+/// Returns the names that the configuration adds to those that are built in.
+///
+/// # Errors
+/// [`Kind::Usage`] where the configuration file is wrong.
+pub fn names(global: &Global, env: &Env, cwd: &Path) -> Result<Names> {
+    let (file, _) = read_file(global, env, cwd)?;
+    let mut names = Names::built_in();
+    names.profiles.extend(file.profiles.into_keys());
+    names.clouds.extend(file.clouds.into_keys());
+    names.sources.extend(file.sources.into_iter().map(|(name, source)| format!("{}/{name}", source.api)));
+    Ok(names)
+}
+
 /// Resolves the case directory alone, for commands that need no tenant.
 ///
 /// # Errors
@@ -109,6 +152,43 @@ pub fn case_dir(global: &Global, env: &Env, cwd: &Path) -> Result<PathBuf> {
     let (file, config) = read_file(global, env, cwd)?;
     let base = config.map_or_else(|| cwd.to_owned(), |config| parent(&config.path));
     Ok(case(global, env, cwd, &file, &base))
+}
+
+/// What an administrator needs to know, whose application may not be there yet.
+#[derive(Clone, Debug)]
+pub struct AdminSettings {
+    /// The rest; its one profile has no credential of its own where the file names none.
+    pub settings: Settings,
+    /// The vault of the profile's credential.
+    pub vault: Option<String>,
+    /// Application id of flag, variable or profile.
+    pub app_id: Option<String>,
+    /// Where a profile would be written to.
+    pub config: PathBuf,
+}
+
+/// Resolves what `app` needs. A configuration that is named and not there yet is as good as an empty one.
+///
+/// # Errors
+/// [`Kind::Usage`] where flags, variables or the file are wrong.
+pub fn resolve_admin(global: &Global, env: &Env, cwd: &Path) -> Result<AdminSettings> {
+    let named = global.config.clone().or_else(|| env.path(env::CONFIG)).map(|named| cwd.join(named));
+    let absent = named.as_ref().is_some_and(|named| !named.exists());
+    let (file, config) = if absent { (file::File::default(), None) } else { read_file(global, env, cwd)? };
+    let base = config.as_ref().map_or_else(|| cwd.to_owned(), |config| parent(&config.path));
+    let lenient = profile::lenient(&file, &profile::Inputs { global, env, base: &base, cwd, config: config.as_ref() })?;
+    let profiles = vec![lenient.profile];
+    let settings = Settings {
+        case: case(global, env, cwd, &file, &base),
+        ca_pem: ca_pem(global, cwd, &profiles)?,
+        resolve: resolve_names(global, &profiles)?,
+        max_wait: max_wait(global)?,
+        quotas: Quotas::resolve(&file.quotas)?,
+        sources: Vec::new(),
+        profiles,
+        config,
+    };
+    Ok(AdminSettings { settings, vault: lenient.vault, app_id: lenient.app_id, config: named.unwrap_or_else(|| cwd.join(FILE_NAME)) })
 }
 
 fn case(global: &Global, env: &Env, cwd: &Path, file: &file::File, base: &Path) -> PathBuf {
@@ -200,7 +280,12 @@ fn source((name, raw): (String, file::Source)) -> Result<Source> {
         let message = format!("[sources.{name}]: `path` does not begin with one slash");
         return Err(Error::new(Kind::Usage, message).hint("write it as /v1.0/users, without the host"));
     }
-    Ok(Source { name, api, path: raw.path, time_field: raw.time_field })
+    let file::Source { path, time_field, permission, paging, page_size, id_field, updated_field, .. } = raw;
+    if let Some(unknown) = paging.as_ref().filter(|paging| !["link", "skip", "cursor", "single"].contains(&paging.as_str())) {
+        let message = format!("[sources.{name}]: `{unknown}` is no way of paging");
+        return Err(Error::new(Kind::Usage, message).hint("link, skip, cursor or single; without it, the way of the API's lists"));
+    }
+    Ok(Source { name, api, path, time_field, permission, paging, page_size, id_field, updated_field })
 }
 
 #[cfg(test)]

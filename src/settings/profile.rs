@@ -106,6 +106,57 @@ pub(super) fn resolve(file: &File, inputs: &Inputs<'_>) -> Result<Vec<Profile>> 
     names.iter().map(one).collect()
 }
 
+/// What is known for an administrator, whose application may not be there yet.
+pub(super) struct Lenient {
+    pub(super) profile: Profile,
+    /// The vault of the profile's credential.
+    pub(super) vault: Option<String>,
+    /// Application id of flag, variable or profile.
+    pub(super) app_id: Option<String>,
+}
+
+/// Resolves one profile without asking for what only an application needs: id, credential, tenant.
+pub(super) fn lenient(file: &File, inputs: &Inputs<'_>) -> Result<Lenient> {
+    let nothing = file::Profile::default();
+    let said = !inputs.global.tenant.is_empty() || inputs.global.cloud.is_some();
+    let name = match select(file, inputs) {
+        Ok(names) => match names.as_slice() {
+            [one] => one.clone(),
+            _ => {
+                return Err(
+                    Error::new(Kind::Usage, "`app` works on one profile, and several were chosen").hint("choose one with --profile")
+                );
+            }
+        },
+        // Several to choose from, and none is needed.
+        Err(_) if said && inputs.global.profile.is_empty() && !inputs.global.all_profiles => DEFAULT.to_owned(),
+        Err(error) => return Err(error),
+    };
+    let raw = file.profiles.get(&name).unwrap_or(&nothing);
+    let cloud = cloud(raw, file, inputs)?;
+    let credential = raw.credential.as_ref().map(|raw| credential::resolve(raw, inputs.base, inputs.env)).transpose()?;
+    let given = inputs.global.app_id.clone().or_else(|| inputs.env.text(env::APP_ID)).or_else(|| raw.app_id.clone());
+    let app_id = given.as_deref().map(check_app_id).transpose()?;
+    let tenants = if unnamed(raw, inputs)? { Vec::new() } else { tenants(raw, inputs)? };
+    let profile = Profile {
+        name,
+        tenants,
+        app_id: app_id.clone().unwrap_or_default(),
+        apis: Api::ALL.into_iter().filter(|api| cloud.has(*api)).collect(),
+        vault_auth: vault_auth(raw)?,
+        login: login_parts(raw, inputs),
+        cloud,
+        credential: credential.clone().unwrap_or(Credential::ManagedIdentity(None)),
+    };
+    Ok(Lenient { profile, vault: credential.as_ref().and_then(Credential::vault).map(str::to_owned), app_id })
+}
+
+fn unnamed(raw: &file::Profile, inputs: &Inputs<'_>) -> Result<bool> {
+    let env = inputs.env;
+    let listed = inputs.global.tenant.is_empty() && env.list(env::TENANT).is_empty() && of_file(raw)?.is_empty();
+    Ok(listed && env.text(env::AZURE_TENANT_ID).is_none())
+}
+
 /// Adds where a profile stands to an error about it.
 fn place(error: Error, name: &str, file: &File, inputs: &Inputs<'_>) -> Error {
     match inputs.config {
@@ -344,6 +395,13 @@ impl Profile {
                 Ok(VaultLogin::Environment { tenant: tenant(), app_id: app_id()?, credential })
             }
         }
+    }
+
+    /// Returns the credentials that will be used: the application's, and that of the vault's login where it has one.
+    pub fn credentials_mut(&mut self) -> impl Iterator<Item = &mut Credential> {
+        let logs_in = self.credential.vault().is_some() && self.vault_auth == VaultAuth::Environment;
+        let login = self.login.credential.as_mut().filter(|_| logs_in);
+        std::iter::once(&mut self.credential).chain(login)
     }
 
     /// The Azure SDKs read `AZURE_CLIENT_ID` as the user-assigned identity; where it is the profile's own application it is not.

@@ -76,6 +76,18 @@ pub(super) fn derive(
     }
     let laid_out = formats.iter().any(|format| format.has_columns());
     let columns = if laid_out { learn(rows, schema)? } else { Columns::default() };
+    derive_with(dir, place, rows, &columns, formats, about)
+}
+
+/// Does the same where the columns are known.
+pub(super) fn derive_with(
+    dir: &Path,
+    place: &Place,
+    rows: &dyn Rows,
+    columns: &Columns,
+    formats: &[Format],
+    about: &About,
+) -> Result<Vec<Sealed>> {
     thread::scope(|scope| {
         let write = |format: Format| {
             let (columns, place) = (columns.clone(), place.format(format));

@@ -13,6 +13,7 @@ use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom, Write},
     mem,
+    ops::Range,
     path::Path,
     sync::mpsc::{SyncSender, TrySendError, sync_channel},
     thread::{self, JoinHandle},
@@ -125,14 +126,22 @@ impl Draft {
     /// # Errors
     /// [`Kind::Disk`], also where the file is not what was written.
     pub fn absorb(&mut self, path: &Path, rows: u64, sha256: &str) -> Result<()> {
+        self.absorb_between(path, rows, sha256, 0..u64::MAX)
+    }
+
+    /// Does the same with the bytes of `range` alone. The hash is that of the whole file, and takes the bytes through here: a copy
+    /// within the kernel would save nothing.
+    pub(super) fn absorb_between(&mut self, path: &Path, rows: u64, sha256: &str, range: Range<u64>) -> Result<()> {
         let reading = |error| disk::failed("reading", path, error);
         let mut file = File::open(path).map_err(reading)?;
-        let (mut hasher, mut piece) = (Sha256::new(), vec![0; GATHERED]);
+        let (mut hasher, mut piece, mut at) = (Sha256::new(), vec![0; GATHERED], 0);
         loop {
             let read = file.read(&mut piece).map_err(reading)?;
             let Some(got) = piece.get(..read).filter(|got| !got.is_empty()) else { break };
             hasher.update(got);
-            self.write(got)?;
+            let within = |edge: u64| usize::try_from(edge.saturating_sub(at)).map_or(read, |edge| edge.min(read));
+            self.write(got.get(within(range.start)..within(range.end)).unwrap_or_default())?;
+            at += read as u64;
         }
         if hash::hex(&hasher.finalize()) != sha256 {
             return Err(changed(path));

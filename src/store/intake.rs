@@ -16,6 +16,9 @@ use super::{
 use crate::{error::Result, journal::Column};
 use std::{mem, path::PathBuf, sync::Arc};
 
+/// The first rows are kept for whoever watches: so many, none longer than this.
+const FIRST: usize = 10;
+const SHORT: usize = 16 << 10;
 /// Rows are handed to the threads in batches of this many bytes.
 const BATCH: usize = 256 << 10;
 
@@ -49,6 +52,7 @@ pub struct Intake {
     wanted: Wanted,
     draft: Draft,
     batch: Vec<u8>,
+    first: Vec<Vec<u8>>,
     workers: Workers,
 }
 
@@ -67,7 +71,7 @@ impl Case {
         let place = place.format(Format::Ndjson);
         let create = if wanted.keeps() { Draft::create } else { Draft::passing };
         let draft = create(&self.dir, place.clone())?;
-        Ok(Intake { dir: self.dir.clone(), place, wanted, draft, batch: Vec::new(), workers: Workers::default() })
+        Ok(Intake { dir: self.dir.clone(), place, wanted, draft, batch: Vec::new(), first: Vec::new(), workers: Workers::default() })
     }
 
     /// Makes files part of the case, one after the other; what they replace gives way to the last. NDJSON comes first: whatever
@@ -106,6 +110,9 @@ impl Intake {
     /// [`Kind::Disk`].
     pub fn row(&mut self, row: &[u8]) -> Result<()> {
         self.draft.row(row)?;
+        if self.first.len() < FIRST && row.len() <= SHORT {
+            self.first.push(row.to_vec());
+        }
         if self.workers.is_empty() {
             return Ok(());
         }
@@ -121,7 +128,13 @@ impl Intake {
     pub fn restart(&mut self) -> Result<()> {
         self.workers = Workers::default();
         self.batch.clear();
+        self.first.clear();
         self.draft.restart()
+    }
+
+    /// Returns the first rows, but for very long ones.
+    pub fn first_rows(&self) -> &[Vec<u8>] {
+        &self.first
     }
 
     /// Returns the rows so far.

@@ -53,8 +53,13 @@ fn copy(mut from: File, to: &Path) -> io::Result<()> {
     let mut temp = tempfile::Builder::new().prefix(layout::TEMP_PREFIX).suffix(layout::TEMP_SUFFIX).tempfile_in(folder)?;
     io::copy(&mut from, temp.as_file_mut())?;
     temp.as_file().sync_all()?;
+    place(temp, to)
+}
+
+/// Gives a file its name, in place of what may be there.
+pub(super) fn place(temp: tempfile::NamedTempFile, to: &Path) -> io::Result<()> {
     temp.persist(to).map_err(|error| error.error)?;
-    disk::sync_folder(folder)
+    disk::sync_folder(disk::parent(to))
 }
 
 fn stream(mut from: File, mut to: impl io::Write) -> io::Result<()> {

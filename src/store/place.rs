@@ -68,6 +68,9 @@ pub struct Place {
 
 /// Stem of files without a window: inventories, pulled whole.
 const WHOLE: &str = "whole";
+/// Ending of the folder that holds the days of a dataset, and the stem of each file in it.
+const DATASET: &str = ".dataset";
+const ROWS: &str = "rows";
 /// Ending of the folder that holds the parts of a file until they are one.
 const PARTS: &str = ".parts";
 
@@ -89,6 +92,18 @@ impl Place {
     #[must_use]
     pub fn part(&self, slice: Window) -> Self {
         Self { folder: format!("{}/{}{PARTS}", self.folder, self.stem), stem: stem(Some(slice)), format: self.format }
+    }
+
+    /// Returns the place of one day's rows of this, in a dataset beside it.
+    #[must_use]
+    pub(super) fn day(&self, [tenant, query]: [&str; 2], date: &str) -> Self {
+        let folders = format!("tenant={}/query={}/date={date}", safe_name(tenant), safe_name(query));
+        Self { folder: format!("{}/{}{DATASET}/{folders}", self.folder, self.stem), stem: ROWS.to_owned(), format: self.format }
+    }
+
+    /// Tells whether a path of the journal is one of a dataset.
+    pub fn is_of_dataset(path: &str) -> bool {
+        path.split('/').any(|folder| folder.ends_with(DATASET))
     }
 
     /// Returns the place of the whole that a path of the journal is a part of, so that a resumed job goes on in the same folder.

@@ -38,6 +38,12 @@ pub struct Call {
     /// After so many answers in a row that a gateway gives where a result is too large (502, 504) or none came in time, the
     /// call ends, so that the caller can ask for less. None: they are tried again as other faults are.
     pub gateway_tries: Option<u32>,
+    /// After so many failures of the service in a row (5xx, or no answer in time) the call ends, so that the caller can ask otherwise.
+    /// None: they are tried again.
+    pub fault_tries: Option<u32>,
+    /// It changes something, so that a try whose fate is unknown (no answer, a broken one, 5xx) ends the call: the caller looks
+    /// what became of it before it asks again.
+    pub once: bool,
     /// Sent without headers that are not asked for: to a URL that is signed, and whose service knows nothing of ours.
     pub bare: bool,
 }
@@ -58,6 +64,8 @@ impl Call {
             idle: Duration::from_mins(2),
             throttle_base: Duration::from_secs(2),
             gateway_tries: None,
+            fault_tries: None,
+            once: false,
             bare: false,
         }
     }
@@ -66,6 +74,17 @@ impl Call {
     pub fn post(doing: impl Into<String>, url: Url, lane: impl Into<String>, content_type: &'static str, body: Bytes) -> Self {
         let call = Self { method: Method::POST, body: Some(body), ..Self::get(doing, url, lane) };
         call.header(reqwest::header::CONTENT_TYPE, HeaderValue::from_static(content_type))
+    }
+
+    /// Creates a call that changes something: PATCH, POST, DELETE. It is not tried again where its fate is unknown.
+    pub fn change(method: Method, doing: impl Into<String>, url: Url, lane: impl Into<String>, body: Option<Bytes>) -> Self {
+        let call = Self { method, once: true, ..Self::get(doing, url, lane) };
+        match body {
+            Some(body) => {
+                Self { body: Some(body), ..call }.header(reqwest::header::CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            }
+            None => call,
+        }
     }
 
     /// Has a bearer for `scope` sent, to the origin of the URL that the call has now.

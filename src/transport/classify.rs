@@ -72,6 +72,17 @@ impl Outcome {
         Fault { class, stated }
     }
 
+    /// Says whether nobody knows if the service did what was asked: it was sent, and no answer tells. 429 and 503 tell that nothing
+    /// was done.
+    pub(super) fn is_open(&self) -> bool {
+        match self {
+            Self::Answered(answered) => matches!(answered.head.status, 408 | 500..=502 | 504..=599),
+            Self::Lost { stage, .. } => *stage == Stage::Underway,
+            Self::Broken { .. } | Self::Late { .. } => true,
+            Self::Whole(_) | Self::Fatal(_) => false,
+        }
+    }
+
     /// Says whether a gateway answered as it does where a result is too large or a query too slow (apis.md 4.7).
     pub(super) fn is_gateway(&self) -> bool {
         match self {
@@ -79,6 +90,21 @@ impl Outcome {
             Self::Late { head, .. } => head.is_none(),
             _ => false,
         }
+    }
+
+    /// Says whether the service failed, and not the way to it or the question.
+    pub(super) fn is_service_fault(&self) -> bool {
+        match self {
+            Self::Answered(answered) => answered.head.status >= 500,
+            Self::Late { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Says whether the service failed as it does when a query is too heavy for it, or for a moment: tried again twice, the query is
+    /// made smaller (apis.md 4.7).
+    pub(super) fn is_heavy(&self) -> bool {
+        matches!(self, Self::Answered(answered) if answered.is_heavy())
     }
 
     /// Short words for the journal; none where all is well.
@@ -94,6 +120,10 @@ impl Outcome {
 }
 
 impl Answered {
+    pub(super) fn is_heavy(&self) -> bool {
+        matches!(self.head.status, 500 | 503) && self.stated.is_none()
+    }
+
     fn class(&self) -> Class {
         match self.head.status {
             429 => Class::Throttled,

@@ -27,7 +27,7 @@ pub struct ServiceFault {
     pub client_request_id: Option<String>,
     /// Where in the service it was (`x-ms-ags-diagnostic`).
     pub diagnostic: Option<String>,
-    /// No answer, or none but a gateway's, came in time.
+    /// No answer, or none but a gateway's, came in time; or the service failed as it does when it is asked too much at once.
     pub gateway: bool,
 }
 
@@ -145,7 +145,8 @@ fn late(call: &Call, after: Duration, head: Option<&Head>, tries: &str) -> Error
 }
 
 fn refused(call: &Call, answered: &Answered, course: &Course, bearer: Option<&Secret>) -> Error {
-    let fault = ServiceFault::new(&answered.head, answered.envelope.clone(), matches!(answered.head.status, 413 | 502 | 504));
+    let gateway = matches!(answered.head.status, 413 | 502 | 504) || answered.is_heavy();
+    let fault = ServiceFault::new(&answered.head, answered.envelope.clone(), gateway);
     let message = format!("{}: {}{}{}", call.doing, said(answered), id(&fault), tries(course.tries));
     let error = Error::new(kind(answered), message).with_code(answered.code());
     hints(call, answered, &fault, course, bearer).into_iter().fold(error, Error::hint).caused_by(fault)

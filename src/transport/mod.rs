@@ -20,6 +20,7 @@ pub use client::{HttpOptions, client};
 pub use envelope::{Envelope, Form};
 pub use failure::ServiceFault;
 pub use pace::{Limits, Pace};
+pub use reqwest::Method;
 
 use crate::{
     error::Error,

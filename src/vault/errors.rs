@@ -8,7 +8,7 @@ use azure_core::{
     error::ErrorKind,
     http::{RawResponse, headers::HeaderName},
 };
-use std::error::Error as StdError;
+use std::{error::Error as StdError, ops::RangeInclusive};
 
 /// Returns the words of the innermost cause.
 pub(super) fn root(error: &azure_core::Error) -> String {
@@ -139,53 +139,121 @@ fn told(said: &Said) -> String {
     }
 }
 
-fn advices(said: &Said) -> Vec<String> {
-    let fixed = |text: &str| vec![text.to_owned()];
-    match (said.status, said.inner.as_str(), said.code.as_str()) {
-        (403, "ForbiddenByRbac", _) => rbac(&said.message),
-        (403, "ForbiddenByFirewall", _) => {
-            fixed("let this machine's address through the vault's firewall (Networking), or run inside its network")
-        }
-        (403, "ForbiddenByConnection", _) => {
-            fixed("the vault takes no public connections: run inside its network, or through its private endpoint with --resolve")
-        }
-        (403, "ForbiddenByPolicy", _) => fixed("a policy of the organisation denies it: ask the vault's administrator"),
-        (403, "SecretDisabled", _) => fixed("enable it in the vault, or name another version: \"name/version\""),
-        (403, "AccessDenied", _) => fixed("add an access policy for this caller: get for secrets, get for certificates, sign for keys"),
-        (403, ..) if said.message.contains("disabled") => fixed("enable it in the vault, or name another version: \"name/version\""),
-        (403, ..) => fixed("the caller may not do this in the vault: check its roles or access policies"),
-        (404, ..) if said.message.contains("deleted") && said.message.contains("recover") => {
-            fixed("check its name and version; one deleted recently can be recovered (az keyvault secret recover)")
-        }
-        (404, ..) => fixed("check its name and version"),
-        (401, ..) => unauthorized(&said.message),
-        (429, ..) => fixed("the vault is busy: try again in a minute"),
-        (500..=599, ..) => fixed("the vault fails at the moment: try again, and see https://azure.status.microsoft"),
-        _ => Vec::new(),
+/// A row of the table of refusals.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wall {
+    /// HTTP statuses.
+    pub status: RangeInclusive<u16>,
+    /// `error.code`, or `error.innererror.code` where that says more; empty is any.
+    pub code: &'static str,
+    /// What the message holds; empty is anything.
+    pub words: &'static str,
+    /// What it means here.
+    pub meaning: &'static str,
+    /// What to do.
+    pub advice: &'static str,
+}
+
+const fn wall(status: u16, code: &'static str, words: &'static str, meaning: &'static str, advice: &'static str) -> Wall {
+    Wall { status: status..=status, code, words, meaning, advice }
+}
+
+const DISABLED: &str = "what was asked for is disabled";
+const ENABLE: &str = "enable it in the vault, or name another version: \"name/version\"";
+
+/// The table; the first row that fits counts. Sources: Microsoft's pages on Key Vault's REST errors and on its 401 answers.
+pub const WALLS: &[Wall] = &[
+    wall(400, "", "", "the vault did not understand the request", "check the names, and that the URL is a vault's"),
+    wall(
+        401,
+        "",
+        "AKV10032",
+        "the login belongs to another directory than the vault",
+        "sign in to the vault's: `az login --tenant`, or AZURE_TENANT_ID",
+    ),
+    wall(401, "", "AKV10022", "the token is for another cloud's vaults", "check --cloud and the vault's suffix"),
+    wall(401, "", "", "the vault did not take the login's token", "sign in anew"),
+    wall(403, "ForbiddenByRbac", "", "the caller lacks a role in the vault", "a role assigned just now may take ten minutes to count"),
+    wall(
+        403,
+        "ForbiddenByFirewall",
+        "",
+        "the vault's firewall keeps this machine out",
+        "let its address through (Networking), or run inside the vault's network",
+    ),
+    wall(
+        403,
+        "ForbiddenByConnection",
+        "",
+        "the vault takes no public connections",
+        "run inside its network, or through its private endpoint with --resolve",
+    ),
+    wall(403, "ForbiddenByPolicy", "", "a policy of the organisation denies it", "ask the vault's administrator"),
+    wall(403, "SecretDisabled", "", DISABLED, ENABLE),
+    wall(
+        403,
+        "AccessDenied",
+        "",
+        "the caller is in no access policy that allows it",
+        "add an access policy: get for secrets, get for certificates, sign for keys",
+    ),
+    wall(403, "", "disabled", DISABLED, ENABLE),
+    wall(
+        403,
+        "",
+        " permission on key vault",
+        "the caller is in no access policy that allows it",
+        "add an access policy: get for secrets, get for certificates, sign for keys",
+    ),
+    wall(403, "", "", "the caller may not do this in the vault", "check its roles or access policies"),
+    wall(
+        404,
+        "",
+        "recover",
+        "there is no such object in the vault",
+        "check its name and version; one deleted recently can be recovered (az keyvault secret recover)",
+    ),
+    wall(404, "", "", "there is no such object in the vault", "check its name and version"),
+    wall(409, "", "", "a deleted object keeps the name", "recover or purge it, or take another name"),
+    wall(429, "", "", "the vault is busy", "try again in a minute"),
+    Wall {
+        status: 500..=599,
+        code: "",
+        words: "",
+        meaning: "the vault fails at the moment",
+        advice: "try again, and see https://azure.status.microsoft",
+    },
+];
+
+impl Wall {
+    /// Finds the row of an answer: its status, the two codes, its message.
+    pub fn find(status: u16, codes: [&str; 2], message: &str) -> Option<&'static Self> {
+        let fits =
+            |row: &&Self| row.status.contains(&status) && (row.code.is_empty() || codes.contains(&row.code)) && message.contains(row.words);
+        WALLS.iter().find(fits)
     }
 }
 
-/// AKV10000 no token, AKV10022 wrong audience, AKV10032 wrong issuer.
-fn unauthorized(message: &str) -> Vec<String> {
-    let advice = if message.contains("AKV10032") {
-        "the login belongs to another directory than the vault: run `az login --tenant` with the vault's directory"
-    } else if message.contains("AKV10022") {
-        "the token is for another cloud's vaults: check --cloud and the vault's suffix"
-    } else {
-        "the vault did not take the login's token: sign in anew"
-    };
-    vec![advice.to_owned()]
+fn advices(said: &Said) -> Vec<String> {
+    let Some(row) = Wall::find(said.status, [&said.inner, &said.code], &said.message) else { return Vec::new() };
+    let role = (row.code == "ForbiddenByRbac").then(|| role(&said.message));
+    role.into_iter().chain([format!("{}: {}", row.meaning, row.advice)]).collect()
 }
 
 /// Data actions, and the least role that holds each.
-const ROLES: [(&str, &str); 4] = [
+const ROLES: [(&str, &str); 9] = [
     ("vaults/secrets/getSecret", "Key Vault Secrets User"),
     ("vaults/certificates/read", "Key Vault Certificate User"),
+    ("vaults/secrets/setSecret", "Key Vault Secrets Officer"),
+    ("vaults/secrets/delete", "Key Vault Secrets Officer"),
+    ("vaults/secrets/recover", "Key Vault Secrets Officer"),
+    ("vaults/certificates/create", "Key Vault Certificates Officer"),
+    ("vaults/certificates/delete", "Key Vault Certificates Officer"),
     ("vaults/keys/sign", "Key Vault Crypto User"),
     ("vaults/keys/read", "Key Vault Crypto User"),
 ];
 
-fn rbac(message: &str) -> Vec<String> {
+fn role(message: &str) -> String {
     let field = |name: &str| {
         let rest = message.split_once(name)?.1;
         rest.lines().next().map(|line| line.trim().trim_matches('\'').to_owned())
@@ -196,12 +264,9 @@ fn rbac(message: &str) -> Vec<String> {
     let object = caller.split(';').find_map(|part| part.trim().strip_prefix("oid=")).unwrap_or("OBJECT-ID");
     let resource = field("Resource:").unwrap_or_default();
     let scope = vault_of(&resource).unwrap_or("VAULT-RESOURCE-ID");
-    vec![
-        format!(
-            "give the caller the role `{role}` on the vault: az role assignment create --role \"{role}\" --assignee-object-id {object} --scope {scope}"
-        ),
-        "a role assigned just now may take ten minutes to count".to_owned(),
-    ]
+    format!(
+        "give the caller the role `{role}` on the vault: az role assignment create --role \"{role}\" --assignee-object-id {object} --scope {scope}"
+    )
 }
 
 fn vault_of(resource: &str) -> Option<&str> {

@@ -97,6 +97,23 @@ impl Session {
         Ok(bearer(&token))
     }
 
+    /// Returns a token for `scope` other than one that a service refused, as far as whoever gives them does.
+    ///
+    /// # Errors
+    /// Those of [`Self::bearer`].
+    pub async fn renew(&self, scope: &str, rejected: &Secret) -> Result<Bearer> {
+        if let Login::Bearer(authorize) = &self.login {
+            let token = authorize.renew(scope, rejected).await?;
+            return Ok(Bearer { token, expires: soon() });
+        }
+        let mut tokens = self.tokens.lock().await;
+        if tokens.get(scope).is_some_and(|token| token.token.secret() == rejected.expose()) {
+            tokens.remove(scope);
+        }
+        drop(tokens);
+        self.bearer(scope).await
+    }
+
     async fn ask(&self, scope: &str) -> Result<AccessToken> {
         if let Login::Bearer(authorize) = &self.login {
             let token = authorize.bearer(scope).await.map_err(|error| error.context("signing in to the vault"))?;
@@ -166,8 +183,30 @@ impl azure_identity::Executor for Tools {
         let mut command = tokio::process::Command::new(program);
         let output = command.args(args).stdin(std::process::Stdio::null()).kill_on_drop(true).output();
         let late = || std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer within a minute");
-        tokio::time::timeout(TOOL_DEADLINE, output).await.map_err(|_| late())?
+        let output = tokio::time::timeout(TOOL_DEADLINE, output).await.map_err(|_| late())??;
+        Ok(Output { stdout: completed(output.stdout), ..output })
     }
+}
+
+/// `az` before 2.54 tells the end of a token as local time alone, and the SDK asks for seconds and a type.
+fn completed(answer: Vec<u8>) -> Vec<u8> {
+    let Ok(serde_json::Value::Object(mut fields)) = serde_json::from_slice(&answer) else { return answer };
+    if !fields.contains_key("accessToken") {
+        return answer;
+    }
+    if !fields.get("expires_on").is_some_and(serde_json::Value::is_i64)
+        && let Some(seconds) = fields.get("expiresOn").and_then(serde_json::Value::as_str).and_then(local_time)
+    {
+        fields.insert("expires_on".to_owned(), seconds.into());
+    }
+    fields.entry("tokenType").or_insert_with(|| "Bearer".into());
+    serde_json::to_vec(&fields).unwrap_or(answer)
+}
+
+/// Reads `2026-06-03 18:13:57.000000`, which is this machine's local time, or a time with its offset.
+fn local_time(text: &str) -> Option<i64> {
+    let local = || text.parse::<jiff::civil::DateTime>().ok()?.to_zoned_datetime(jiff::tz::TimeZone::system()).ok();
+    text.parse::<jiff::Timestamp>().ok().or_else(|| local().map(|time| time.timestamp())).map(jiff::Timestamp::as_second)
 }
 
 fn failed(login: &Login, failures: &[(&'static str, String)]) -> Error {
@@ -229,5 +268,25 @@ impl TokenCredential for Session {
                 Err(told)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn answers_of_old_tools_are_completed_and_others_left_alone() {
+        let read = |text: &str| serde_json::from_slice::<Value>(&completed(text.as_bytes().to_vec())).unwrap();
+        let new =
+            json!({"accessToken": "t", "expires_on": 1_790_000_000, "expiresOn": "2026-01-01 00:00:00.000000", "tokenType": "Bearer"});
+        assert_eq!(read(&new.to_string()), new);
+        let old = read(r#"{"accessToken":"t","expiresOn":"2026-09-21T14:13:20Z"}"#);
+        assert_eq!((&old["expires_on"], &old["tokenType"]), (&json!(1_790_000_000), &json!("Bearer")));
+        let local = read(r#"{"accessToken":"t","expiresOn":"2026-09-21 14:13:20.123456"}"#)["expires_on"].as_i64().unwrap();
+        assert!((local - 1_790_000_000).abs() <= 15 * 3_600);
+        assert_eq!(read(r#"{"token":"t","expiresOn":"2026-09-21T14:13:20Z"}"#), json!({"token": "t", "expiresOn": "2026-09-21T14:13:20Z"}));
+        assert_eq!(completed(b"ERROR".to_vec()), b"ERROR");
     }
 }

@@ -5,11 +5,15 @@
 
 mod address;
 mod errors;
+mod keep;
 mod lifetime;
 mod login;
 mod wire;
 
 pub use address::{Address, Object};
+pub use errors::{WALLS, Wall};
+pub use keep::{Creation, Family, HeldCertificate, HeldSecret, NewCertificate, NewSecret, Planned};
+pub(crate) use keep::{checked_name, is_conflict, is_deleted};
 pub use login::{Bearer, Login, Session};
 
 use crate::{
@@ -163,7 +167,8 @@ impl Vault {
         let warnings = life
             .check(&format!("the certificate `{object}`"), Timestamp::now())
             .map_err(|error| error.context(format_args!("{doing} {}", self.address)))?;
-        let key = found.kid.as_deref().and_then(Object::of_key).ok_or_else(|| self.odd(&doing, "the answer names no key"))?;
+        // A certificate's key has its name.
+        let key = found.kid.as_deref().and_then(Object::of_key).unwrap_or_else(|| object.clone());
         let der = found.cer.ok_or_else(|| self.odd(&doing, "the answer holds no certificate"))?;
         let exportable = found.policy.and_then(|policy| policy.key_properties).and_then(|key| key.exportable).unwrap_or(true);
         Ok(PublicCertificate { der, key, exportable, expires: life.ends, warnings })

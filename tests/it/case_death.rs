@@ -153,10 +153,10 @@ fn a_second_run_is_told_who_is_first_until_that_is_killed() {
 }
 
 /// A file system of its own, unmounted when dropped. Only the superuser of some machines may.
-struct Mounted(tempfile::TempDir);
+pub(crate) struct Mounted(tempfile::TempDir);
 
 impl Mounted {
-    fn tmpfs(size: &str) -> Option<Self> {
+    pub(crate) fn tmpfs(size: &str) -> Option<Self> {
         let at = tempfile::tempdir().unwrap();
         let mount = |options: &str| Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(at.path()).output();
         let done = cfg!(target_os = "linux") && mount(&format!("size={size}")).is_ok_and(|output| output.status.success());
@@ -164,6 +164,16 @@ impl Mounted {
             eprintln!("SKIPPED: no tmpfs can be mounted here");
         }
         done.then(|| Self(at))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Makes room.
+    pub(crate) fn grow(&self, size: &str) {
+        let output = Command::new("mount").args(["-o", &format!("remount,size={size}")]).arg(self.0.path()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
     }
 
     fn read_only(&self) {

@@ -92,7 +92,7 @@ fn configuration_files() {
     let global = Global { config: Some(path.clone()), all_profiles: true, ..Global::default() };
     let mut rng = fastrand::Rng::with_seed(9);
     for _ in 0..runs(5_000) {
-        std::fs::write(&path, bent(&mut rng, &seeds)).unwrap();
+        fs_err::write(&path, bent(&mut rng, &seeds)).unwrap();
         if let Err(error) = settings::resolve(&global, &Env::default(), folder.path()) {
             assert!(!error.message().is_empty());
         }

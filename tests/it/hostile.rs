@@ -14,7 +14,7 @@ use std::io::Write;
 const TENANT: &str = "6f1c1c52-3b8e-4b0e-9f0a-5d6c7a1e2b34";
 
 /// A service that answers hunts with these bytes, and a bench whose configuration leads there.
-fn stage(reply: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> (Server, Bench) {
+pub(crate) fn stage(reply: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> (Server, Bench) {
     let root = Root::new();
     let token = json!({"token_type": "Bearer", "expires_in": 3599, "access_token": "opaque-token"});
     let server = Server::https(&root, move |seen, _| match seen.target.as_str() {
@@ -32,7 +32,7 @@ fn stage(reply: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> (Server, Ben
     (server, bench)
 }
 
-fn answer(body: Vec<u8>) -> Reply {
+pub(crate) fn answer(body: Vec<u8>) -> Reply {
     Reply::bytes(200, "application/json; odata.metadata=minimal", body).header("request-id", "r-1")
 }
 

@@ -264,6 +264,10 @@ fn explain_needs_no_configuration_and_calls_nobody() {
     assert_eq!((&good["ok"], &good["error"], &good["tables"][0]), (&json!(true), &Value::Null, &json!("DeviceProcessEvents")));
     let window = &good["windows"][0];
     assert_eq!(time(&window["to"]).duration_since(time(&window["from"])).as_hours(), 30 * 24);
+    let sliced = bench.run(&["hunt", "--explain", "--json", "--query", &query, "--last", "30h", "--slice", "12h"]).expect(0).json();
+    let windows = sliced["queries"][0]["windows"].as_array().unwrap();
+    assert_eq!(windows.len(), 3, "{sliced}");
+    assert!(text(&sliced["queries"][0]["kql"]).contains(text(&windows[0]["to"])), "the text of the first window: {sliced}");
     let text_of_file = std::fs::read_to_string(&query).unwrap();
     let sent = text(&good["kql"]);
     assert!(text_of_file.trim().lines().all(|line| sent.contains(line)), "what is sent holds the author's text as it is: {sent}");

@@ -15,6 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["journal"]),
     ("journal", &[]),
     ("console", &["collect", "journal"]),
+    ("setup", &["api", "vault", "journal"]),
     // What is told of a case afterwards: read through store and journal, its queries through kql, worded by console.
     ("case", &["store", "journal", "kql", "console"]),
     ("lab", &["kql"]),
@@ -36,6 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "console",
             "lab",
             "offline",
+            "setup",
         ],
     ),
     ("error", &[]),

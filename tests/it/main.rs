@@ -7,11 +7,17 @@
     reason = "helpers of tests fail where they stand, as tests do"
 )]
 
+mod advice;
+#[cfg(feature = "lab")]
+mod app;
+#[cfg(feature = "lab")]
+mod azure_cli;
 mod bench;
 mod case;
 mod case_death;
 mod check;
 mod command_tree;
+mod completions;
 #[cfg(feature = "lab")]
 mod credentials;
 #[cfg(feature = "lab")]
@@ -26,9 +32,16 @@ mod engine_semantics;
 mod engine_support;
 #[cfg(feature = "lab")]
 mod examples;
+mod export;
 #[cfg(feature = "lab")]
 mod faults;
+mod files;
+#[cfg(feature = "lab")]
+mod formats;
+#[cfg(feature = "lab")]
+mod formats_death;
 mod fuzz_inputs;
+mod guide;
 mod hostile;
 #[cfg(feature = "lab")]
 mod hunt;
@@ -37,16 +50,17 @@ mod hygiene;
 mod identity;
 mod kql_corpus;
 mod kql_fuzz;
+mod kql_sent;
 #[cfg(feature = "lab")]
 mod lab;
 mod layers;
+mod library;
 mod loopback;
 #[cfg(feature = "lab")]
 mod matrix;
 #[cfg(feature = "lab")]
 mod memory;
 mod oauth_oracle;
-#[cfg(feature = "offline")]
 mod offline;
 mod packs;
 #[cfg(feature = "lab")]
@@ -56,6 +70,9 @@ mod pull;
 mod pull_samples;
 mod reference_clients;
 mod refused;
+#[cfg(feature = "lab")]
+mod report;
+mod round_trip;
 mod samples;
 mod seal;
 #[cfg(feature = "lab")]
@@ -66,9 +83,14 @@ mod slicing;
 mod status;
 mod support;
 mod tenants;
+mod terminal;
 mod tls;
 #[cfg(feature = "lab")]
 mod token;
 mod transport;
+mod triage;
 mod vault;
+#[cfg(feature = "lab")]
+mod ways_in;
 mod wire;
+mod wrappers;

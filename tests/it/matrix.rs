@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use std::{fmt::Write, path::Path};
 
 const GRAPH: &str = "https://graph.microsoft.com/.default";
-const PASSWORD: &str = "Pa55 wörd";
+pub(crate) const PASSWORD: &str = "Pa55 wörd";
 
 /// Takes what differs from run to run out of what is shown.
 fn settled(text: &str) -> String {
@@ -42,7 +42,7 @@ fn pair(name: &str) -> ParsedPkcs12_2 {
     Pkcs12::from_der(&der).unwrap().parse2("").unwrap()
 }
 
-fn pfx(name: &str) -> Vec<u8> {
+pub(crate) fn pfx(name: &str) -> Vec<u8> {
     let pair = pair(name);
     let mut builder = Pkcs12::builder();
     builder.cert(&pair.cert.unwrap()).pkey(&pair.pkey.unwrap());
@@ -57,7 +57,7 @@ fn pem(name: &str, key_of: &str) -> Vec<u8> {
 
 fn write(bench: &Bench, name: &str, bytes: impl AsRef<[u8]>) {
     let path = bench.path(name);
-    std::fs::write(&path, bytes).unwrap();
+    fs_err::write(&path, bytes).unwrap();
     private(&path);
 }
 

@@ -8,7 +8,13 @@ use crate::support::{
 };
 use ircollect::lab::{Caps, Options, Retirement, Service};
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, fmt::Write, process::Stdio, thread, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+    process::Stdio,
+    thread,
+    time::Duration,
+};
 
 /// How many times fewer rows and smaller caps where the code is not optimised.
 const SMALLER: u64 = if cfg!(debug_assertions) { 50 } else { 1 };
@@ -33,24 +39,31 @@ fn capped(options: Options) -> Options {
 
 const WINDOW: [&str; 4] = ["--from", "2026-08-02", "--to", "2026-09-01"];
 
+fn window() -> Value {
+    json!({"from": "2026-08-02T00:00:00Z", "to": "2026-09-01T00:00:00Z"})
+}
+
 /// A query over the lab's events whose result has about 330,000 rows (fewer where it is smaller), half of them in one hour, each event
-/// several times at one tick.
+/// of that several times at one tick.
 fn many_rows(site: &Site) -> (String, u64) {
-    let window = json!({"from": "2026-08-02T00:00:00Z", "to": "2026-09-01T00:00:00Z"});
-    let hours = site.ask("DeviceProcessEvents | summarize c = count() by h = bin(Timestamp, 1h)", &window).rows;
-    let hours: Vec<(String, u64)> = hours
-        .iter()
-        .map(|row| serde_json::from_str::<Value>(row).unwrap())
-        .map(|row| (text(&row["h"]).to_owned(), row["c"].as_u64().unwrap()))
-        .collect();
+    let half = 165_000 / SMALLER;
+    let events = numbers(site, "DeviceProcessEvents | summarize n = count()")[0].1;
+    let sample = format!("DeviceProcessEvents\n| where hash(ReportId, {}) == 0", (events / half).max(1));
+    let hours = numbers(site, &format!("{sample} | summarize n = count() by h = bin(Timestamp, 1h)"));
     let (hour, dense) = hours.iter().max_by_key(|(_, rows)| *rows).unwrap();
     let sparse: u64 = hours.iter().map(|(_, rows)| rows).sum::<u64>() - dense;
-    let half = 165_000 / SMALLER;
     let (k, m) = (half.div_ceil(*dense), half.div_ceil(sparse));
     let query = format!(
-        "DeviceProcessEvents\n| extend n = range(1, iff(bin(Timestamp, 1h) == datetime({hour}), {k}, {m}))\n| mv-expand n to typeof(long)\n| project Timestamp, DeviceId, ReportId, n"
+        "{sample}\n| extend n = range(1, iff(bin(Timestamp, 1h) == datetime({hour}), {k}, {m}))\n| mv-expand n to typeof(long)\n| project Timestamp, DeviceId, ReportId, n"
     );
     (query, k * dense + m * sparse)
+}
+
+/// The counts `n` of a query, and the hours `h` that they are of, by a client that is not ours.
+fn numbers(site: &Site, query: &str) -> Vec<(String, u64)> {
+    let rows = site.ask(query, &window()).rows;
+    let rows = rows.iter().map(|row| serde_json::from_str::<Value>(row).unwrap());
+    rows.map(|row| (row["h"].as_str().unwrap_or_default().to_owned(), row["n"].as_u64().unwrap())).collect()
 }
 
 fn lines(site: &Site, job: &Value) -> Vec<String> {
@@ -61,19 +74,10 @@ fn lines(site: &Site, job: &Value) -> Vec<String> {
     lines
 }
 
-/// All rows of the query, each once, by a client that is not ours, hour by hour of the days.
-fn expected(site: &Site, query: &str) -> Vec<String> {
-    let mut rows = Vec::new();
-    let days = jiff::civil::date(2026, 8, 2).series(jiff::Span::new().days(1)).take(30);
-    for day in days {
-        for quarter in 0..4 {
-            let part = format!(
-                "{query}\n| where Timestamp >= datetime({day}) + {quarter} * 6h and Timestamp < datetime({day}) + {quarter} * 6h + 6h"
-            );
-            let window = json!({"from": "2026-08-02T00:00:00Z", "to": "2026-09-01T00:00:00Z"});
-            rows.extend(site.ask(&part, &window).rows);
-        }
-    }
+/// All rows of the query, by a client that is not ours from a lab that has no caps.
+fn expected(query: &str) -> Vec<String> {
+    let uncapped = Caps { rows: u64::MAX, bytes: u64::MAX };
+    let mut rows = Site::new(Options { caps: uncapped, ..capped(generous()) }).ask(query, &window()).rows;
     rows.sort_unstable();
     rows
 }
@@ -82,15 +86,32 @@ fn expected(site: &Site, query: &str) -> Vec<String> {
 fn a_third_of_a_million_rows_come_once_in_eight_calls_on_each_api() {
     let site = site(capped(generous()));
     let (query, rows) = many_rows(&site);
-    let whole = Site::new(Options { end: Some("2026-09-01T00:00:00Z".parse().unwrap()), ..generous() });
-    let expected = expected(&whole, &query);
+    let expected = expected(&query);
     assert_eq!(expected.len() as u64, rows);
     for api in ["graph", "xdr", "mde"] {
         let summary = site.summary(0, &[&["hunt", "--kql", &query, "--api", api], &WINDOW[..]].concat());
         let job = &summary["jobs"][0];
         assert_eq!((&job["api"], &job["rows"], &job["counted"]), (&json!(api), &json!(rows), &json!(rows)));
-        assert!(job["calls"].as_u64().unwrap() <= 8, "{} calls on {api}", job["calls"]);
+        // A smaller cap takes coarser histograms, too.
+        let most = if SMALLER == 1 { 8 } else { 11 };
+        assert!(job["calls"].as_u64().unwrap() <= most, "{} calls on {api}", job["calls"]);
         assert_eq!(lines(&site, job), expected, "{api}");
+    }
+    site.verify();
+}
+
+#[test]
+fn a_table_without_time_comes_by_the_hash_of_its_rows() {
+    let caps = Caps { rows: 100, ..CAPS };
+    let site = site(Options { caps, ..capped(generous()) });
+    let query = "DeviceTvmSoftwareInventory | project DeviceId, SoftwareName, SoftwareVersion";
+    let expected = expected(query);
+    assert!(expected.len() > 300, "{} rows", expected.len());
+    for api in ["graph", "mde"] {
+        let summary = site.summary(0, &["hunt", "--kql", query, "--api", api]);
+        assert_eq!(lines(&site, &summary["jobs"][0]), expected, "{api}");
+        let least = expected.len().div_ceil(100) as u64;
+        assert!(summary["jobs"][0]["calls"].as_u64().unwrap() <= 2 * least + 3, "{summary}");
     }
     site.verify();
 }
@@ -100,15 +121,15 @@ fn the_same_rows_come_through_every_fault() {
     let kinds = ["throttle", "quota", "unavailable", "html", "cut", "malformed", "drop", "hang", "expired-token", "slow"];
     let faults: Vec<String> = kinds.iter().map(|kind| format!("{kind}=0.1")).collect();
     let faults: Vec<&str> = faults.iter().map(String::as_str).collect();
+    let soon = Duration::from_millis(10);
     let bad =
-        Options { hang: Duration::from_secs(30), slow_chunk: 1 << 20, slow_pause: Duration::from_millis(10), ..capped(faulty(&faults)) };
-    let site = site(bad).configured(|toml| with_timeout(&toml, "2s"));
-    let (query, rows) = many_rows(&Site::new(capped(generous())));
+        Options { hang: Duration::from_secs(30), slow_chunk: 1 << 20, slow_pause: soon, throttle_wait: soon, ..capped(faulty(&faults)) };
+    let site = site(bad).configured(|toml| with_timeout(&toml, "4s"));
+    let (query, _) = many_rows(&Site::new(capped(generous())));
+    let expected = expected(&query);
     for api in ["graph", "mde"] {
         let summary = site.summary(0, &[&["hunt", "--kql", &query, "--api", api], &WINDOW[..]].concat());
-        let lines = lines(&site, &summary["jobs"][0]);
-        assert_eq!(lines.len() as u64, rows, "{api}");
-        assert!(lines.windows(2).filter(|pair| pair[0] == pair[1]).count() == 0, "each row once");
+        assert_eq!(lines(&site, &summary["jobs"][0]), expected, "{api}");
     }
     site.verify();
 }
@@ -139,7 +160,7 @@ fn one_call_in_four_throttled_costs_little_more() {
     let (quiet, none) = calls(generous());
     assert_eq!(none, 0);
     for kind in ["throttle=0.25", "quota=0.25"] {
-        let (calls, retries) = calls(Options { seed: 4, ..faulty(&[kind]) });
+        let (calls, retries) = calls(faulty(&[kind]));
         assert_eq!(calls - retries, quiet, "{kind}: nothing is asked twice that was answered");
     }
 }
@@ -179,7 +200,9 @@ fn a_table_goes_to_an_api_that_has_it() {
 fn a_whole_job_is_reported_without_any_call() {
     let site = site(capped(generous()));
     let (query, rows) = many_rows(&site);
-    let arguments = [&["hunt", "--kql", &query, "--resume"], &WINDOW[..]].concat();
+    // By its id: what a domain is called is looked up.
+    let tenant = site.lab.tenant().to_owned();
+    let arguments = [&["hunt", "--kql", &query, "--resume", "--tenant", &tenant], &WINDOW[..]].concat();
     let first = site.summary(0, &arguments);
     let seen = site.lab.seen().len();
     let second = site.summary(0, &arguments);
@@ -200,7 +223,9 @@ fn taken(site: &Site) -> Vec<String> {
     files.map(|file| format!("{} {} {}", file["job"], file["slice"], file["part"])).collect()
 }
 
+/// Ten moments, or a hundred with `IRCOLLECT_LONG`.
 #[test]
+#[allow(clippy::disallowed_methods, reason = "a variable makes it long")]
 fn a_run_that_is_killed_at_any_moment_is_gone_on_with() {
     let site = site(capped(generous()));
     let (query, rows) = many_rows(&site);
@@ -209,7 +234,7 @@ fn a_run_that_is_killed_at_any_moment_is_gone_on_with() {
     let whole = lines(&site, &site.summary(0, &arguments)["jobs"][0]);
     let length = begun.elapsed();
     std::fs::remove_dir_all(site.bench.case()).unwrap();
-    let moments = if cfg!(debug_assertions) { 12 } else { 100 };
+    let moments = if std::env::var_os("IRCOLLECT_LONG").is_some() { 100 } else { 10 };
     let mut random = fastrand::Rng::with_seed(7);
     let mut killed = 0;
     while killed < moments {
@@ -237,8 +262,8 @@ fn a_run_that_is_killed_at_any_moment_is_gone_on_with() {
 fn an_interrupted_run_keeps_what_was_whole() {
     let site = site(capped(Options { slow_chunk: 4 << 10, slow_pause: Duration::from_millis(20), ..faulty(&["slow=1"]) }));
     let (query, _) = many_rows(&Site::new(capped(generous())));
-    let arguments = [&["hunt", "--kql", &query, "--concurrency", "1", "--slice", "2d", "--json"], &WINDOW[..]].concat();
-    let child = site.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let arguments = [&["hunt", "--kql", &query, "--concurrency", "1", "--slice", "2d"], &WINDOW[..]].concat();
+    let child = site.command(&[arguments.as_slice(), &["--json"]].concat()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     while taken(&site).len() < 3 {
         thread::sleep(Duration::from_millis(20));
     }
@@ -251,11 +276,11 @@ fn an_interrupted_run_keeps_what_was_whole() {
     assert_eq!((&summary["status"], &job["status"]), (&json!("interrupted"), &json!("partial")));
     assert!(job["files"].as_array().unwrap().len() >= 3 && !job["gaps"].as_array().unwrap().is_empty());
     let before = taken(&site);
-    let again = site.summary(0, &[arguments.split_last().unwrap().1, &["--resume"]].concat());
+    let again = site.summary(0, &[arguments.as_slice(), &["--resume"]].concat());
     assert_eq!(again["jobs"][0]["status"], "complete");
     let after = taken(&site);
-    assert_eq!(after.len(), 15, "every slice once");
     assert_eq!(after[..before.len()], before);
+    assert!(after.len() >= 15 && after.iter().collect::<BTreeSet<_>>().len() == after.len(), "every slice once: {after:#?}");
     site.verify();
 }
 

@@ -99,11 +99,9 @@ fn a_tenant_of_another_cloud_is_recognised_and_named() {
         )
     });
     let bench = Bench::new().env("IR_SECRET", "never-sent");
-    std::fs::write(bench.path("ca.pem"), root.pem()).unwrap();
-    let text = format!(
-        "[profiles.a]\ntenant = \"agency.example\"\napp_id = \"c0113c70-0000-4000-8000-000000000001\"\ncredential = {{ secret_env = \"IR_SECRET\" }}\n"
-    );
-    bench.write("ircollect.toml", &text);
+    fs_err::write(bench.path("ca.pem"), root.pem()).unwrap();
+    let text = "[profiles.a]\ntenant = \"agency.example\"\napp_id = \"c0113c70-0000-4000-8000-000000000001\"\ncredential = { secret_env = \"IR_SECRET\" }\n";
+    bench.write("ircollect.toml", text);
     let name = format!("login.microsoftonline.com={}", login.address);
     let arguments = ["--ca-file", "ca.pem", "--resolve", &name];
     let outcome = bench.run(&[&["token", "--api", "graph"][..], &arguments].concat()).expect(3);

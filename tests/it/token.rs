@@ -81,14 +81,16 @@ fn it_works_on_one_profile_and_one_tenant() {
 fn curl_takes_it_from_its_standard_input() {
     let site = Site::shared();
     let Some(curl) = tool("curl", &["--version"]) else { return };
-    let token = site.command(&["token", "--api", "graph", "--print", "curl"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut command = site.command(&["token", "--api", "graph", "--print", "curl"]);
+    let mut token = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let output = Command::new(curl)
         .args(["--silent", "--show-error", "--config", "-", "--cacert"])
         .arg(site.bench.path("lab/ca.pem"))
         .args(["--noproxy", "*", &format!("{}/v1.0/security/alerts_v2?$top=1", site.lab.url(Service::Graph))])
-        .stdin(token.stdout.unwrap())
+        .stdin(token.stdout.take().unwrap())
         .output()
         .unwrap();
+    assert!(token.wait().unwrap().success());
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
     assert!(answer["value"].is_array(), "{answer}");
 }

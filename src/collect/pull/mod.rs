@@ -10,11 +10,12 @@ mod close;
 mod cursor;
 mod export;
 mod fields;
+mod formats;
 mod query;
 mod skips;
 mod walk;
 
-use super::{Effort, Observer, formats::JOINED, hunt::on_disk, report, slices::TICK};
+use super::{Effort, Observer, hunt::on_disk, report, slices::TICK};
 use crate::{
     api::{
         catalogue::{Paging, Source},
@@ -40,6 +41,8 @@ pub struct PullJob {
     pub open: bool,
     /// An OData filter beside that of the window.
     pub filter: Option<String>,
+    /// The formats that the objects are stored in; NDJSON is kept whether asked for or not, since later pulls are held against it.
+    pub formats: Vec<Format>,
     /// Goes on with what an earlier run left.
     pub resume: bool,
     /// Files of earlier pulls whose versions are not stored again.
@@ -103,7 +106,10 @@ struct Desk<'a> {
 struct Stored {
     /// The part of the window that is whole in it; none where it holds all, or nobody knows which.
     slice: Option<Window>,
+    /// The objects as they were sent; where those are not kept, in another format.
     file: Written,
+    /// The same objects in further formats.
+    others: Vec<Written>,
     request_ids: Vec<String>,
 }
 
@@ -111,6 +117,8 @@ struct Stored {
 #[derive(Default)]
 struct State {
     stored: Vec<Stored>,
+    /// Files of an earlier run that give way to those of this.
+    superseded: Vec<String>,
     gaps: Vec<report::Gap>,
     failure: Option<Error>,
     already: Option<journal::JobEnded>,
@@ -147,11 +155,12 @@ impl PullJob {
 impl Desk<'_> {
     async fn work(&self, state: &mut State) -> Result<()> {
         let left = self.pick_up(state);
-        let started = journal::JobStarted { job: self.job.job.clone(), resumed: !state.stored.is_empty() };
-        self.case.journal().append(journal::Event::JobStarted(started))?;
         if state.already.is_some() {
+            state.notes.push("it was whole already: nothing was asked".to_owned());
             return Ok(());
         }
+        let started = journal::JobStarted { job: self.job.job.clone(), resumed: !state.stored.is_empty() };
+        self.case.journal().append(journal::Event::JobStarted(started))?;
         for window in left {
             let mut bag = self.bag(state, window)?;
             let walked = self.walk(state, &mut bag, window).await;
@@ -165,18 +174,14 @@ impl Desk<'_> {
         let all = vec![self.job.slice()];
         let Some(known) = self.case.jobs().latest(&self.job.job).filter(|_| self.job.resume) else { return all };
         state.already = known.ended.clone().filter(|ended| ended.status == journal::Outcome::Complete);
-        for file in &known.files {
-            state.rows += file.rows;
-            state.bytes += file.bytes;
-            state.stored.push(Stored { slice: file.slice, file: file.into(), request_ids: file.request_ids.clone() });
-        }
+        self.take_over(state, known);
         let Some(window) = self.job.slice() else { return all };
-        let joined = known.files.iter().any(|file| file.cut.as_deref() == Some(JOINED));
+        let joined = known.files.iter().any(formats::is_joined);
         let gaps: Vec<Window> = known.gaps.iter().filter_map(|gap| Window::new(gap.from?, gap.to?).ok()).collect();
         let left = if joined && !gaps.is_empty() {
             gaps
         } else {
-            missing(window, &known.files.iter().filter_map(|file| file.slice).collect::<Vec<_>>())
+            missing(window, &state.stored.iter().filter_map(|stored| stored.slice).collect::<Vec<_>>())
         };
         left.into_iter().map(Some).collect()
     }
@@ -188,7 +193,7 @@ impl Desk<'_> {
         let rules = Rules::of(&self.job.source, window, open, distinct);
         let mut bag = Bag::new(self.case.draft(&self.place)?, rules, Seen::default());
         if distinct {
-            let own = state.stored.iter().map(|stored| &stored.file.path);
+            let own = state.stored.iter().map(|stored| &stored.file).filter(|file| formats::is_ndjson(&file.format)).map(|file| &file.path);
             for path in own.chain(&self.job.known_in) {
                 self.case.each_row(path, &mut |row| bag.know(row))?;
             }
@@ -273,7 +278,7 @@ impl Desk<'_> {
         let file = on_disk(move || case.commit(draft.seal()?, facts)).await?;
         state.rows += file.rows;
         state.bytes += file.bytes;
-        state.stored.push(Stored { slice, file, request_ids });
+        state.stored.push(Stored { slice, file, others: Vec::new(), request_ids });
         Ok(())
     }
 
@@ -287,6 +292,8 @@ impl Desk<'_> {
     }
 }
 
+/// Failures of the service in a row after which it is asked otherwise, where it can be: at 1, 2, 4 seconds from each other.
+const FAULT_TRIES: u32 = 4;
 /// How the journal marks a file of a list that did not come whole.
 const IN_PART: &str = "in part";
 

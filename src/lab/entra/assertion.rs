@@ -3,7 +3,7 @@
 use super::{Refusal, federated};
 use crate::lab::{
     directory::{App, Tenant},
-    keys::{Algorithm, KeyPair},
+    keys::{Algorithm, Certificate},
     tokens::Jwt,
     wire::Call,
     world::World,
@@ -12,7 +12,7 @@ use base64::{
     Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use openssl::{asn1::Asn1Time, hash::MessageDigest};
+use openssl::hash::MessageDigest;
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -103,7 +103,7 @@ fn shown(seconds: f64) -> String {
 }
 
 /// Finds the registered certificate that the header names: by `x5t#S256`, else by `x5t`.
-fn key_named<'a>(header: &Value, app: &'a App) -> Result<(&'a KeyPair, String), Refusal> {
+fn key_named<'a>(header: &Value, app: &'a App) -> Result<(&'a Certificate, String), Refusal> {
     let by = |name: &str, digest: MessageDigest| {
         let wanted = LENIENT.decode(header[name].as_str()?).ok()?;
         let found = app.certificates.iter().find(|pair| pair.thumbprint(digest).is_ok_and(|known| known == wanted));
@@ -117,10 +117,8 @@ fn key_named<'a>(header: &Value, app: &'a App) -> Result<(&'a KeyPair, String), 
     }
 }
 
-fn check_certificate(pair: &KeyPair, thumbprint: &str, app: &App) -> Result<(), Refusal> {
-    let now = Asn1Time::from_unix(jiff::Timestamp::now().as_second());
-    let valid = now.is_ok_and(|now| pair.certificate.not_before() <= now && pair.certificate.not_after() >= now);
-    if valid { Ok(()) } else { Err(invalid_signature("The key used is expired.", thumbprint, app)) }
+fn check_certificate(certificate: &Certificate, thumbprint: &str, app: &App) -> Result<(), Refusal> {
+    if certificate.is_valid() { Ok(()) } else { Err(invalid_signature("The key used is expired.", thumbprint, app)) }
 }
 
 fn unregistered(thumbprint: &str, app: &App) -> Refusal {

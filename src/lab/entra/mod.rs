@@ -25,6 +25,7 @@ pub(crate) fn answer(world: &World, call: &Call) -> Reply {
         (&Method::GET, [_, "discovery", "instance"]) => metadata::instance(world, call),
         (_, [tenant, "oauth2", "v2.0", "token"]) => token::answer(world, call, tenant, false),
         (_, [tenant, "oauth2", "token"]) => token::answer(world, call, tenant, true),
+        (&Method::GET, [tenant, "adminconsent"]) => super::registry::admin_consent(world, call, tenant),
         _ => reply(404, "text/html; charset=utf-8", "<html><body>Not found</body></html>"),
     };
     finished(call, answered)

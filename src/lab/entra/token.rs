@@ -9,6 +9,7 @@ use crate::lab::{
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// Answers a token request.
 pub(super) fn answer(world: &World, call: &Call, tenant: &str, legacy: bool) -> Reply {
@@ -29,6 +30,7 @@ fn granted(world: &World, call: &Call, tenant: &str, legacy: bool) -> Result<Val
     let tenant = tenant_for(world, tenant, &form)?;
     check_grant_type(&form)?;
     let app = app_called(world, tenant, form.client_id()?)?;
+    let app = app.as_ref();
     let audience = audience(&form, legacy)?;
     let proof = proven(world, call, tenant, app, &form)?;
     let resource = directory::resource(&audience).ok_or_else(|| no_resource(&audience, tenant))?;
@@ -79,8 +81,10 @@ fn check_grant_type(form: &Form) -> Result<(), Refusal> {
     }
 }
 
-fn app_called<'a>(world: &'a World, tenant: &Tenant, id: &str) -> Result<&'a App, Refusal> {
-    let app = world.directory.app(id).filter(|app| app.tenants.contains(&tenant.id)).ok_or_else(|| {
+fn app_called<'a>(world: &'a World, tenant: &Tenant, id: &str) -> Result<Cow<'a, App>, Refusal> {
+    let registered = || world.registry.app(id, &tenant.id, world.options.consistency).map(Cow::Owned);
+    let known = world.directory.app(id).filter(|app| app.tenants.contains(&tenant.id)).map(Cow::Borrowed);
+    let app = known.or_else(registered).ok_or_else(|| {
         let message = format!(
             "Application with identifier '{id}' was not found in the directory '{}'. This can happen if the application has not been \
              installed by the administrator of the tenant or consented to by any user in the tenant. You may have sent your \

@@ -2,11 +2,16 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::lab::{
-    directory::{IDENTITY, VAULT_READER},
-    ids::{self, client_secret},
+    directory::{ADMIN, ADMIN_PERSON, IDENTITY, VAULT_READER},
+    ids::{self, client_secret, lock},
     keys::KeyPair,
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Instant,
+};
 
 const DAY: i64 = 86_400;
 
@@ -43,41 +48,53 @@ impl Family {
 }
 
 /// What a version holds.
+#[derive(Clone)]
 pub(super) enum Content {
     /// A plain secret and its content type.
-    Secret(String, Option<&'static str>),
+    Secret(String, Option<String>),
     /// A certificate with its key, and the value of the secret behind it: the same bytes each time it is read.
     Certificate { pair: KeyPair, exportable: bool, pem: bool, value: String },
 }
 
 /// One version of an object.
+#[derive(Clone)]
 pub(super) struct Version {
     pub(super) id: String,
     pub(super) enabled: bool,
     pub(super) from: Option<i64>,
     pub(super) to: Option<i64>,
     pub(super) created: i64,
+    pub(super) tags: BTreeMap<String, String>,
     pub(super) content: Content,
 }
 
 /// A named object; the newest version is the last.
+#[derive(Clone)]
 pub(super) struct Object {
-    pub(super) name: &'static str,
+    pub(super) name: String,
     pub(super) versions: Vec<Version>,
 }
 
 impl Object {
-    /// Whether it shows in a collection: a certificate is also a key and a secret.
-    pub(super) fn is_in(&self, family: Family) -> bool {
-        let certificate = matches!(self.versions.last().map(|version| &version.content), Some(Content::Certificate { .. }));
-        certificate || family == Family::Secrets
+    fn is_named(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
     }
 
-    /// The version of that id, or the newest.
-    pub(super) fn version(&self, id: Option<&str>) -> Option<&Version> {
+    /// Whether it is a certificate.
+    pub(super) fn is_certificate(&self) -> bool {
+        matches!(self.versions.last().map(|version| &version.content), Some(Content::Certificate { .. }))
+    }
+
+    /// Whether it shows in a collection: a certificate is also a key and a secret.
+    pub(super) fn is_in(&self, family: Family) -> bool {
+        self.is_certificate() || family == Family::Secrets
+    }
+
+    /// Where the version of that id stands, or the newest.
+    pub(super) fn place(&self, id: Option<&str>) -> Option<usize> {
         match id {
-            Some(id) => self.versions.iter().find(|version| version.id.eq_ignore_ascii_case(id)),
-            None => self.versions.last(),
+            Some(id) => self.versions.iter().position(|version| version.id.eq_ignore_ascii_case(id)),
+            None => self.versions.len().checked_sub(1),
         }
     }
 }
@@ -103,11 +120,38 @@ pub(super) struct Vault {
 /// The vaults and their common contents.
 pub(crate) struct Vaults {
     pub(super) vaults: Vec<Vault>,
-    pub(super) objects: Vec<Object>,
+    objects: Mutex<Vec<Arc<Object>>>,
+    deleted: Mutex<Vec<Arc<Object>>>,
+    pending: Mutex<BTreeMap<String, Pending>>,
+}
+
+/// A certificate that is being made.
+#[derive(Clone)]
+pub(super) struct Pending {
+    pub(super) request: String,
+    pub(super) name: String,
+    /// None: it is made.
+    version: Option<Version>,
+    /// When it will be.
+    pub(super) ready: Instant,
 }
 
 /// Key Vault Secrets User, Certificate User and Crypto User.
 const USER: &[&str] = &["secrets/getSecret/action", "secrets/readMetadata/action", "certificates/read", "keys/read", "keys/sign/action"];
+/// Key Vault Administrator.
+const ADMINISTRATOR: &[&str] = &[
+    "secrets/getSecret/action",
+    "secrets/readMetadata/action",
+    "secrets/setSecret/action",
+    "secrets/delete",
+    "secrets/recover/action",
+    "certificates/read",
+    "certificates/create/action",
+    "certificates/delete",
+    "certificates/recover/action",
+    "keys/read",
+    "keys/sign/action",
+];
 /// Key Vault Reader: metadata only.
 const READER: &[&str] = &["secrets/readMetadata/action", "certificates/read", "keys/read"];
 
@@ -162,8 +206,9 @@ impl Vaults {
     pub(crate) fn new(certificates: &Certificates, secrets: &Secrets<'_>, now: i64) -> Result<Self> {
         let mut objects = certificate_objects(certificates, now)?;
         objects.extend(secret_objects(secrets, now));
-        objects.sort_by_key(|object| object.name);
-        Ok(Self { vaults: vaults(), objects })
+        objects.sort_by(|a, b| a.name.cmp(&b.name));
+        let objects = Mutex::new(objects.into_iter().map(Arc::new).collect());
+        Ok(Self { vaults: vaults(), objects, deleted: Mutex::default(), pending: Mutex::default() })
     }
 
     /// Finds the vault that a host name means: its first label; an address means the first vault.
@@ -177,8 +222,96 @@ impl Vaults {
     }
 
     /// Finds an object; names are case-insensitive.
-    pub(super) fn object(&self, family: Family, name: &str) -> Option<&Object> {
-        self.objects.iter().find(|object| object.is_in(family) && object.name.eq_ignore_ascii_case(name))
+    pub(super) fn object(&self, family: Family, name: &str) -> Option<Arc<Object>> {
+        self.all().into_iter().find(|object| object.is_in(family) && object.is_named(name))
+    }
+
+    /// All objects, certificates that are made by now among them.
+    pub(super) fn all(&self) -> Vec<Arc<Object>> {
+        let mut pending = lock(&self.pending);
+        for made in pending.values_mut().filter(|made| made.ready <= Instant::now()) {
+            if let Some(version) = made.version.take() {
+                self.put(&made.name, version);
+            }
+        }
+        drop(pending);
+        lock(&self.objects).clone()
+    }
+
+    /// Adds a version to an object, or an object.
+    pub(super) fn put(&self, name: &str, version: Version) {
+        let mut objects = lock(&self.objects);
+        if let Some(object) = objects.iter_mut().find(|object| object.is_named(name)) {
+            Arc::make_mut(object).versions.push(version);
+            return;
+        }
+        objects.push(Arc::new(Object { name: name.to_owned(), versions: vec![version] }));
+        objects.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+
+    /// Begins to make a certificate.
+    pub(super) fn begin(&self, name: &str, version: Version, ready: Instant) -> Pending {
+        let pending = Pending { request: ids::guid(), name: name.to_owned(), version: Some(version), ready };
+        lock(&self.pending).insert(name.to_ascii_lowercase(), pending.clone());
+        pending
+    }
+
+    /// The certificate that is being made under a name, or was made last.
+    pub(super) fn pending(&self, name: &str) -> Option<Pending> {
+        lock(&self.pending).get(&name.to_ascii_lowercase()).cloned()
+    }
+
+    /// Deletes an object; it stays recoverable.
+    pub(super) fn delete(&self, family: Family, name: &str) -> Option<Arc<Object>> {
+        let found = self.object(family, name).filter(|object| object.is_certificate() == (family == Family::Certificates))?;
+        lock(&self.objects).retain(|object| !object.is_named(name));
+        lock(&self.pending).remove(&name.to_ascii_lowercase());
+        lock(&self.deleted).push(Arc::clone(&found));
+        Some(found)
+    }
+
+    /// Finds a deleted object.
+    pub(super) fn deleted(&self, family: Family, name: &str) -> Option<Arc<Object>> {
+        let deleted = lock(&self.deleted);
+        let found = deleted.iter().find(|object| object.is_named(name) && object.is_certificate() == (family == Family::Certificates));
+        found.cloned()
+    }
+
+    /// Whether a deleted object has the name.
+    pub(super) fn is_name_deleted(&self, name: &str) -> bool {
+        lock(&self.deleted).iter().any(|object| object.is_named(name))
+    }
+
+    /// Takes a deleted object back.
+    pub(super) fn recover(&self, family: Family, name: &str) -> Option<Arc<Object>> {
+        let found = self.deleted(family, name)?;
+        lock(&self.deleted).retain(|object| !object.is_named(name));
+        lock(&self.objects).push(Arc::clone(&found));
+        Some(found)
+    }
+
+    /// What there is, for tests.
+    pub(crate) fn kept(&self) -> Vec<crate::lab::Kept> {
+        let kept = |object: &Arc<Object>, deleted: bool| crate::lab::Kept {
+            kind: if object.is_certificate() { "certificate" } else { "secret" },
+            name: object.name.clone(),
+            versions: object.versions.len(),
+            deleted,
+        };
+        let all = self.all();
+        let deleted = lock(&self.deleted).clone();
+        all.iter().map(|object| kept(object, false)).chain(deleted.iter().map(|object| kept(object, true))).collect()
+    }
+
+    /// The private keys of all certificates, PEM.
+    pub(crate) fn private_keys(&self) -> Vec<String> {
+        let all = [self.all(), lock(&self.deleted).clone()].concat();
+        let versions = all.iter().flat_map(|object| &object.versions);
+        let keys = versions.filter_map(|version| match &version.content {
+            Content::Certificate { pair, .. } => pair.key.private_key_to_pem_pkcs8().ok(),
+            Content::Secret(..) => None,
+        });
+        keys.map(|pem| String::from_utf8_lossy(&pem).into_owned()).collect()
     }
 }
 
@@ -187,7 +320,7 @@ pub(crate) const NAMES: &[&str] = &["kv-ir", "kv-denied", "kv-metadata", "kv-pol
 
 fn vaults() -> Vec<Vault> {
     let access = |name: &str| match name {
-        "kv-ir" => Access::Rbac(vec![(VAULT_READER, USER), (IDENTITY, USER)]),
+        "kv-ir" => Access::Rbac(vec![(VAULT_READER, USER), (IDENTITY, USER), (ADMIN, ADMINISTRATOR), (ADMIN_PERSON, ADMINISTRATOR)]),
         "kv-metadata" => Access::Rbac(vec![(VAULT_READER, READER)]),
         "kv-policy" => Access::Policy,
         "kv-firewall" => Access::Firewall,
@@ -198,13 +331,13 @@ fn vaults() -> Vec<Vault> {
 }
 
 fn certificate_objects(certificates: &Certificates, now: i64) -> Result<Vec<Object>> {
-    let object = |name: &'static str, pair: &KeyPair, exportable, pem| {
+    let object = |name: &str, pair: &KeyPair, exportable, pem| {
         let value = if pem { pair.pem(exportable)? } else { BASE64_STANDARD.encode(pair.pfx(exportable)?) };
         let mut version = version(Content::Certificate { pair: pair.clone(), exportable, pem, value }, now - 30 * DAY);
         let expired = name.ends_with("-expired");
         version.from = Some(if expired { now - 400 * DAY } else { now - 30 * DAY });
         version.to = Some(if expired { now - 35 * DAY } else { now + 335 * DAY });
-        Ok::<_, Error>(Object { name, versions: vec![version] })
+        Ok::<_, Error>(Object { name: name.to_owned(), versions: vec![version] })
     };
     Ok(vec![
         object("ir-app", &certificates.pfx, true, false)?,
@@ -221,14 +354,14 @@ fn certificate_objects(certificates: &Certificates, now: i64) -> Result<Vec<Obje
 }
 
 fn secret_objects(secrets: &Secrets<'_>, now: i64) -> Vec<Object> {
-    let secret = |value: &str| version(Content::Secret(value.to_owned(), Some("text/plain")), now - 20 * DAY);
+    let secret = |value: &str| version(Content::Secret(value.to_owned(), Some("text/plain".to_owned())), now - 20 * DAY);
     let with = |value: &str, change: &dyn Fn(&mut Version)| {
         let mut version = secret(value);
         change(&mut version);
         vec![version]
     };
     let older = version(Content::Secret(secrets.expired.to_owned(), None), now - 400 * DAY);
-    let object = |name, versions| Object { name, versions };
+    let object = |name: &str, versions| Object { name: name.to_owned(), versions };
     vec![
         object("ir-app-secret", vec![older, secret(secrets.good)]),
         object("ir-app-secret-wrong", vec![secret(&client_secret())]),
@@ -241,15 +374,15 @@ fn secret_objects(secrets: &Secrets<'_>, now: i64) -> Vec<Object> {
     ]
 }
 
-fn version(content: Content, created: i64) -> Version {
-    Version { id: ids::version(), enabled: true, from: None, to: None, created, content }
+pub(super) fn version(content: Content, created: i64) -> Version {
+    Version { id: ids::version(), enabled: true, from: None, to: None, created, tags: BTreeMap::new(), content }
 }
 
 impl Version {
     /// The value and content type of the secret, or of the one behind the certificate.
-    pub(super) fn secret(&self) -> (&str, Option<&'static str>) {
+    pub(super) fn secret(&self) -> (&str, Option<&str>) {
         match &self.content {
-            Content::Secret(value, kind) => (value, *kind),
+            Content::Secret(value, kind) => (value, kind.as_deref()),
             Content::Certificate { value, pem: true, .. } => (value, Some("application/x-pem-file")),
             Content::Certificate { value, pem: false, .. } => (value, Some("application/x-pkcs12")),
         }

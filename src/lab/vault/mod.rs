@@ -3,6 +3,7 @@
 mod bundle;
 mod contents;
 mod refusal;
+mod writes;
 
 use super::{
     directory::{HOME, VAULT_AUDIENCE},
@@ -17,6 +18,7 @@ use contents::{Access, Content, Family, Object, Vault, Version};
 pub(crate) use contents::{Certificates, NAMES, Secrets, Vaults};
 use refusal::Refusal;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// Most items of a list's page (apis.md 3.3).
 const PAGE: usize = 25;
@@ -25,7 +27,8 @@ const PAGE: usize = 25;
 pub(crate) fn answer(world: &World, call: &Call) -> Reply {
     let Some(vault) = world.vaults.at(&call.host) else { return nowhere(call) };
     let answered = match answered(world, call, vault) {
-        Ok(value) => json(200, &value),
+        Ok((202, value)) => created(call, &value),
+        Ok((status, value)) => json(status, &value),
         Err(refusal) if refusal.is_unauthorized() => with(refusal.reply(), "www-authenticate", &challenge(world)),
         Err(refusal) => refusal.reply(),
     };
@@ -36,6 +39,17 @@ pub(crate) fn answer(world: &World, call: &Call) -> Reply {
 fn nowhere(call: &Call) -> Reply {
     let message = format!("The vault name '{}' is invalid.", call.host.split('.').next().unwrap_or_default());
     json(400, &json!({"error": {"code": "VaultNameNotValid", "message": message}}))
+}
+
+/// The answer to the making of a certificate says where to ask for it, and when.
+fn created(call: &Call, operation: &Value) -> Reply {
+    let version = call.query("api-version").unwrap_or_default();
+    let location = format!(
+        "{}?api-version={version}&request_id={}",
+        operation["id"].as_str().unwrap_or_default(),
+        operation["request_id"].as_str().unwrap_or_default()
+    );
+    with_all(json(202, operation), &[("location", location.as_str()), ("retry-after", "10")])
 }
 
 fn challenge(world: &World) -> String {
@@ -62,7 +76,7 @@ fn finished(call: &Call, answered: Reply) -> Reply {
     }
 }
 
-fn answered(world: &World, call: &Call, vault: &Vault) -> Result<Value, Refusal> {
+fn answered(world: &World, call: &Call, vault: &Vault) -> Result<(u16, Value), Refusal> {
     if world.vault_is_throttled() {
         return Err(Refusal::throttled());
     }
@@ -70,10 +84,16 @@ fn answered(world: &World, call: &Call, vault: &Vault) -> Result<Value, Refusal>
     check_version(call)?;
     let segments = call.segments();
     let path: Vec<&str> = segments.iter().map(String::as_str).collect();
+    if let Some((family, rest)) = path.split_first().and_then(|(first, rest)| Some((writes::deleted_family(first)?, rest))) {
+        return Desk { world, call, vault, claims: &claims, family }.of_deleted(rest).map(|value| (200, value));
+    }
     let (family, rest) =
         path.split_first().and_then(|(first, rest)| Some((Family::parse(first)?, rest))).ok_or_else(Refusal::no_resource)?;
     let desk = Desk { world, call, vault, claims: &claims, family };
-    match (&call.method, rest) {
+    if let Some(written) = desk.written(rest) {
+        return written;
+    }
+    let read = match (&call.method, rest) {
         (&Method::GET, []) => desk.list(None),
         (&Method::GET, [name, "versions"]) => desk.list(Some(name)),
         (&Method::GET, [name]) => desk.get(name, None),
@@ -82,7 +102,8 @@ fn answered(world: &World, call: &Call, vault: &Vault) -> Result<Value, Refusal>
         (&Method::POST, [name, "sign"]) if family == Family::Keys => desk.sign(name, None),
         (&Method::GET | &Method::POST, _) => Err(Refusal::no_resource()),
         _ => Err(Refusal::method()),
-    }
+    };
+    read.map(|value| (200, value))
 }
 
 fn caller(world: &World, call: &Call) -> Result<Claims, Refusal> {
@@ -140,7 +161,8 @@ impl Desk<'_> {
             Family::Keys => "keys/read",
         };
         self.authorise(action, "get", name)?;
-        let (object, version) = self.find(name, version)?;
+        let (held, at) = self.find(name, version)?;
+        let (object, version) = (&*held, &held.versions[at]);
         if !version.enabled {
             return Err(Refusal::barred("get", self.family, "disabled"));
         }
@@ -176,20 +198,21 @@ impl Desk<'_> {
         }
     }
 
-    fn find(&self, name: &str, version: Option<&str>) -> Result<(&Object, &Version), Refusal> {
-        if name.is_empty() || name.len() > 127 || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-            let message = format!("The request URI contains an invalid name: {name}");
-            return Err(Refusal::bad_parameter(message));
-        }
+    /// The object and which of its versions.
+    fn find(&self, name: &str, version: Option<&str>) -> Result<(Arc<Object>, usize), Refusal> {
+        check_name(name)?;
         let missing = || Refusal::not_found(self.family, &version.map_or(name.to_owned(), |version| format!("{name}/{version}")));
         let object = self.world.vaults.object(self.family, name).ok_or_else(missing)?;
-        object.version(version).map(|version| (object, version)).ok_or_else(missing)
+        let at = object.place(version).ok_or_else(missing)?;
+        Ok((object, at))
     }
 
     fn authorise(&self, action: &str, permission: &str, name: &str) -> Result<(), Refusal> {
         match &self.vault.access {
             Access::Rbac(granted) => {
-                let allowed = granted.iter().any(|(app, actions)| *app == self.claims.app && actions.contains(&action));
+                let allowed = granted
+                    .iter()
+                    .any(|(app, actions)| (*app == self.claims.app || *app == self.claims.principal) && actions.contains(&action));
                 let resource = if name.is_empty() { String::new() } else { format!("/{}/{}", self.family.plural(), name.to_lowercase()) };
                 if allowed { Ok(()) } else { Err(Refusal::by_rbac(self.vault, self.claims, action, &resource)) }
             }
@@ -209,9 +232,10 @@ impl Desk<'_> {
         let host = &self.call.host;
         let items: Vec<Value> = if let Some(name) = name {
             let (object, _) = self.find(name, None)?;
-            object.versions.iter().filter_map(|version| bundle::item(host, self.family, object, version, true)).collect()
+            object.versions.iter().filter_map(|version| bundle::item(host, self.family, &object, version, true)).collect()
         } else {
-            let shown = self.world.vaults.objects.iter().filter(|object| object.is_in(self.family));
+            let all = self.world.vaults.all();
+            let shown = all.iter().filter(|object| object.is_in(self.family));
             shown.filter_map(|object| bundle::item(host, self.family, object, object.versions.last()?, false)).collect()
         };
         self.page(&items)
@@ -235,7 +259,8 @@ impl Desk<'_> {
 
     fn sign(&self, name: &str, version: Option<&str>) -> Result<Value, Refusal> {
         self.authorise("keys/sign/action", "sign", name)?;
-        let (object, version) = self.find(name, version)?;
+        let (object, at) = self.find(name, version)?;
+        let version = &object.versions[at];
         let Content::Certificate { pair, .. } = &version.content else { return Err(Refusal::not_found(Family::Keys, name)) };
         if !version.enabled {
             return Err(Refusal::barred("sign", Family::Keys, "disabled"));
@@ -243,7 +268,7 @@ impl Desk<'_> {
         if version.to.is_some_and(|to| to <= jiff::Timestamp::now().as_second()) {
             return Err(Refusal::barred("sign", Family::Keys, "expired"));
         }
-        let kid = bundle::id(&self.call.host, Family::Keys, object.name, Some(&version.id));
+        let kid = bundle::id(&self.call.host, Family::Keys, &object.name, Some(&version.id));
         let (alg, digest) = self.sign_request(&kid, pair.is_rsa())?;
         let signature = pair.sign_digest(alg, &digest).ok_or_else(|| Refusal::bad_parameter("The key cannot sign."))?;
         Ok(json!({"kid": kid, "value": URL64.encode(signature)}))
@@ -268,6 +293,13 @@ impl Desk<'_> {
         })?;
         Ok((alg, digest))
     }
+}
+
+fn check_name(name: &str) -> Result<(), Refusal> {
+    if name.is_empty() || name.len() > 127 || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        return Err(Refusal::bad_parameter(format!("The request URI contains an invalid name: {name}")));
+    }
+    Ok(())
 }
 
 fn skipped(token: &str) -> Option<usize> {

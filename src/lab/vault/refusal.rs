@@ -109,6 +109,29 @@ impl Refusal {
         Self::new(403, "Forbidden", Some("ForbiddenByConnection"), message)
     }
 
+    /// 409 where a deleted object has the name.
+    pub(super) fn deleted(family: Family, name: &str) -> Self {
+        let kind = capitalised(family.singular());
+        let message = format!(
+            "{kind} {name} is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the {} can only \
+             be recovered or purged.",
+            family.singular()
+        );
+        Self::new(409, "Conflict", Some("ObjectIsDeletedButRecoverable"), message)
+    }
+
+    /// 409 where a certificate is being made.
+    pub(super) fn pending() -> Self {
+        let message =
+            "A new key vault certificate can not be created or imported while a pending key vault certificate's status is inProgress.";
+        Self::new(409, "Conflict", None, message)
+    }
+
+    /// 404 where none is.
+    pub(super) fn no_pending(name: &str) -> Self {
+        Self::new(404, "PendingCertificateNotFound", None, format!("Pending certificate not found: {name}"))
+    }
+
     /// 429.
     pub(super) fn throttled() -> Self {
         let message = "Request was not processed because too many requests were received. Reason: VaultRequestTypeLimitReached";

@@ -1,5 +1,6 @@
 //! `case`: what a case holds, whether it is as it was written, its end, and what can be made of it.
 
+mod export;
 mod report;
 mod seal;
 mod status;
@@ -16,6 +17,7 @@ pub(super) async fn run(context: &Context, action: CaseAction) -> Result<u8> {
         CaseAction::Verify => verify::run(context, &Case::read(&dir)?),
         CaseAction::Seal(args) => seal::run(context, &dir, &args).await,
         CaseAction::Tables => tables::run(context, &Case::read(&dir)?),
+        CaseAction::Export(args) => export::run(context, &Case::read(&dir)?, &args),
         CaseAction::Report(args) => report::run(context, &Case::read(&dir)?, &args),
     }
 }

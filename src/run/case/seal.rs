@@ -84,7 +84,7 @@ fn told(context: &Context, dir: &Path) -> Result<u8> {
     let status = Case::read(dir)?.status()?;
     let sealed = status.sealed.unwrap_or_default();
     if context.global.json {
-        print_data(&format!("{:#}\n", json!({ "case": dir, "sealed": sealed })))?;
+        print_data(&format!("{:#}\n", json!({ "case": dir.display().to_string(), "sealed": sealed })))?;
         return Ok(0);
     }
     let check = if sealed.signed_by.is_some() {

@@ -9,7 +9,7 @@ pub(super) fn run(context: &Context, case: &CaseView) -> Result<u8> {
         let coverage = case::coverage(&status.jobs);
         let info = &case.info;
         let whole = json!({
-            "case": case.dir(), "id": info.id, "created": info.created, "tool_version": info.tool_version, "status": status, "coverage": coverage,
+            "case": case.dir().display().to_string(), "id": info.id, "created": info.created, "tool_version": info.tool_version, "status": status, "coverage": coverage,
         });
         print_data(&format!("{whole:#}\n"))?;
     } else {

@@ -13,7 +13,7 @@ use std::fmt::Write;
 pub(super) fn run(context: &Context, case: &CaseView) -> Result<u8> {
     let tables = case::tables(case)?;
     if context.global.json {
-        print_data(&format!("{:#}\n", json!({ "case": case.dir(), "tables": tables })))?;
+        print_data(&format!("{:#}\n", json!({ "case": case.dir().display().to_string(), "tables": tables })))?;
     } else {
         print_data(&words(case, &tables, context.width()))?;
     }

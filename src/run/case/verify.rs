@@ -13,8 +13,11 @@ use std::fmt::Write;
 
 pub(super) fn run(context: &Context, case: &CaseView) -> Result<u8> {
     let report = verified(context, case)?;
-    let data =
-        if context.global.json { format!("{:#}\n", json!({ "case": case.dir(), "report": report })) } else { findings(case, &report) };
+    let data = if context.global.json {
+        format!("{:#}\n", json!({ "case": case.dir().display().to_string(), "report": report }))
+    } else {
+        findings(case, &report)
+    };
     print_data(&data)?;
     if report.ok {
         return Ok(0);

@@ -86,6 +86,14 @@ impl Columns {
         columns
     }
 
+    /// Returns these, or, where there are none, one that is empty: readers refuse a table without columns.
+    pub(super) fn or_one(mut self) -> Self {
+        if self.list.is_empty() {
+            self.add("", Kind::Text, true);
+        }
+        self
+    }
+
     pub(crate) fn list(&self) -> &[Column] {
         &self.list
     }

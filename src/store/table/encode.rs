@@ -61,6 +61,7 @@ pub struct About {
 
 /// Begins a table of known columns.
 pub(crate) fn open<W: Write + Send + 'static>(format: Format, columns: Columns, about: &About, to: W) -> Result<Box<dyn Encode<W>>> {
+    let columns = columns.or_one();
     Ok(match format {
         Format::Ndjson => Box::new(Json::lines(to)),
         Format::Json => Box::new(Json::array(to)),

@@ -29,20 +29,20 @@ impl<'a> Fields<'a> {
         Self { row: row.as_bytes(), at: 0, begun: false, over: false }
     }
 
-    fn member(&mut self) -> Option<Option<Field>> {
+    fn member(&mut self) -> Result<Option<Field>, NoRow> {
         let opened = if self.begun { b',' } else { b'{' };
         self.space();
-        match *self.row.get(self.at)? {
-            b'}' if self.begun => return Some(None),
-            byte if byte == opened => self.at += 1,
-            _ => return None,
+        match self.row.get(self.at) {
+            Some(b'}') if self.begun => return Ok(None),
+            Some(byte) if *byte == opened => self.at += 1,
+            _ => return Err(NoRow),
         }
         self.space();
         if !self.begun && self.row.get(self.at) == Some(&b'}') {
-            return Some(None);
+            return Ok(None);
         }
         self.begun = true;
-        self.field().map(Some)
+        self.field().map(Some).ok_or(NoRow)
     }
 
     fn field(&mut self) -> Option<Field> {
@@ -78,13 +78,9 @@ impl Iterator for Fields<'_> {
         if self.over {
             return None;
         }
-        match self.member() {
-            Some(Some(field)) => Some(Ok(field)),
-            ended => {
-                self.over = true;
-                ended.is_none().then_some(Err(NoRow))
-            }
-        }
+        let member = self.member().transpose();
+        self.over = !matches!(member, Some(Ok(_)));
+        member
     }
 }
 

@@ -40,7 +40,9 @@ mod tests {
     use super::*;
 
     fn text(mut json: Json<Vec<u8>>, rows: &[&str]) -> String {
-        rows.iter().for_each(|row| json.row(row).unwrap());
+        for row in rows {
+            json.row(row).unwrap();
+        }
         String::from_utf8(Box::new(json).end().unwrap()).unwrap()
     }
 

@@ -10,19 +10,31 @@
 mod cells;
 mod columns;
 mod csv;
+mod days;
 mod encode;
 mod fields;
+mod glance;
 mod json;
 mod learn;
 #[cfg(feature = "parquet")]
 mod parquet;
+#[cfg(feature = "parquet")]
+mod splice;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod timesketch;
 mod value;
 
 pub(super) use columns::Columns;
+pub(super) use days::Days;
 pub use encode::About;
 pub(super) use encode::{Refused, open};
+pub use glance::{Glance, glance};
 pub(super) use learn::learn;
+#[cfg(feature = "parquet")]
+pub(super) use splice::{are_alike, splice};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{SqliteTable, write_sqlite};
 
 use super::Format;
 use crate::{error::Result, journal::Column};

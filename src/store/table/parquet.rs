@@ -51,7 +51,6 @@ pub(super) struct Parquet<W: Write + Send> {
 
 impl<W: Write + Send> Parquet<W> {
     pub(super) fn new(columns: Columns, about: &About, to: W) -> Result<Self> {
-        let columns = if columns.list().is_empty() { with_one_column() } else { columns };
         let schema = Arc::new(Schema::new(columns.list().iter().map(field).collect::<Vec<_>>()));
         let properties = properties(columns.list().len()).set_key_value_metadata(Some(words(about))).build();
         let writer = ArrowWriter::try_new(to, Arc::clone(&schema), Some(properties)).map_err(failed)?;
@@ -97,13 +96,6 @@ impl<W: Write + Send> Encode<W> for Parquet<W> {
         self.writer.append_key_value_metadata(word("rows", self.rows.to_string()));
         self.writer.into_inner().map_err(failed)
     }
-}
-
-/// Readers refuse a file without columns; rows without members get one that is empty.
-fn with_one_column() -> Columns {
-    let mut columns = Columns::default();
-    columns.add("", Kind::Text, true);
-    columns
 }
 
 /// Returns how all our files are written.

@@ -2,10 +2,11 @@
 
 use super::{
     cells::Cells,
-    columns::{Column, Columns},
+    columns::Columns,
     csv::{Lines, cell},
+    days::time_of,
     encode::{About, Encode, Refused, written},
-    value::{self, Kind},
+    value,
 };
 use crate::error::Result;
 use std::{
@@ -15,9 +16,6 @@ use std::{
 
 /// What every event of a timeline has. Source: "Create a timeline from a CSV file", Timesketch.
 const FIRST: [&str; 3] = ["message", "datetime", "timestamp_desc"];
-
-/// Columns that say when, the best first; else it is the first that holds times.
-const TIMES: [&str; 5] = ["Timestamp", "TimeGenerated", "createdDateTime", "activityDateTime", "lastUpdateDateTime"];
 
 /// A message is cut where a cell passes so many bytes.
 const LONGEST: usize = 1_000;
@@ -47,8 +45,9 @@ impl<W: Write> Timesketch<W> {
             return Ok(());
         }
         let columns = self.cells.columns().list();
-        FIRST.iter().for_each(|name| self.lines.text(name));
-        columns.iter().for_each(|column| self.lines.text(&column.name));
+        for name in FIRST.into_iter().chain(columns.iter().map(|column| column.name.as_str())) {
+            self.lines.text(name);
+        }
         self.lines.end_line(FIRST.len() + columns.len())
     }
 
@@ -65,11 +64,6 @@ impl<W: Write> Timesketch<W> {
             }
         }
     }
-}
-
-fn time_of(columns: &[Column]) -> Option<usize> {
-    let named = |name: &&str| columns.iter().position(|column| column.key == *name);
-    TIMES.iter().find_map(named).or_else(|| columns.iter().position(|column| column.kind == Kind::Time))
 }
 
 impl<W: Write + Send> Encode<W> for Timesketch<W> {

@@ -98,9 +98,12 @@ fn significant(value: &str) -> Option<(String, i32)> {
     Some((digits, first.checked_add(power)?))
 }
 
+/// Says whether a double prints these digits: rounded to as many, or in its shortest form, which differ where two are equally near.
 fn prints(number: f64, digits: &str, exponent: i32) -> bool {
-    let printed = format!("{:.*e}", digits.len().max(1) - 1, number.abs());
-    printed.split_once('e').is_some_and(|(mantissa, power)| mantissa.replace('.', "") == digits && power.parse() == Ok(exponent))
+    let is = |printed: String| {
+        printed.split_once('e').is_some_and(|(mantissa, power)| mantissa.replace('.', "") == digits && power.parse() == Ok(exponent))
+    };
+    is(format!("{:.*e}", digits.len().max(1) - 1, number.abs())) || is(format!("{:e}", number.abs()))
 }
 
 /// Returns a UTC time as nanoseconds since 1970; none where it has another zone, or lies beyond what 64 bits hold (1677 to 2262).
@@ -265,6 +268,8 @@ mod tests {
             "0.10000000000000001",
             "5e-324",
             "123456789012345",
+            "1912231004282495.3",
+            "1912231004282495.2",
             "1E+2",
             "1000000000000000000000000",
         ] {

@@ -79,6 +79,7 @@ impl Ask {
             concurrency: self.concurrency,
             resume: self.resume,
             reconcile: self.reconcile,
+            by_day: false,
         }
     }
 
@@ -375,16 +376,22 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
 }
 
 fn world() -> impl Strategy<Value = World> {
-    let habits = (3_u64..60, 600_u64..20_000, prop_oneof![Just(0.0), 0.0..0.3], any::<u64>(), 0_usize..4);
+    let habits = (3_u64..60, 600_u64..20_000, prop_oneof![Just(0.0), 0.0..0.3], any::<u64>(), 0_usize..5);
     let texts = prop_oneof![Just("DeviceEvents"), Just("DeviceEvents | project Id"), Just("DeviceTvmSoftwareInventory")];
     let deaths = proptest::collection::vec((1_u32..20, any::<bool>()), 0..3);
     (rows(), habits, texts, 1_usize..5, deaths).prop_map(
         |(rows, (rows_cap, bytes_cap, refused, seed, unknown), text, concurrency, deaths)| {
-            let unknown: &'static [&'static str] = [&[][..], &["IrBytes"], &["IrBin"], &["IrTime"]][unknown];
-            let habits = Habits { rows_cap, bytes_cap, refused, seed, unknown, ..Habits::default() };
+            let unknown: &'static [&'static str] = [&[][..], &["IrBytes"], &["IrBin"], &["IrTime"], &["IrFirst"]][unknown];
+            let habits = Habits { rows_cap, bytes_cap, refused, unknown, seed, ..Habits::default() };
             World { rows, habits, text, concurrency, deaths }
         },
     )
+}
+
+/// Worlds that are tried: each takes as many files to disk as the service gives answers.
+#[allow(clippy::disallowed_methods, reason = "a variable makes it long")]
+fn cases() -> u32 {
+    if std::env::var_os("IRCOLLECT_LONG").is_some() { 2_000 } else { 40 }
 }
 
 /// What the journal holds of a job, as the questions that would ask for it.
@@ -400,7 +407,7 @@ fn held(dir: &Path) -> Vec<Piece> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: if cfg!(debug_assertions) { 60 } else { 600 }, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever the rows, the caps, the refusals, and however often a run dies: in the end the table is stored, each row once, and
     /// nothing that was stored is asked for again.

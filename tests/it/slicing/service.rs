@@ -95,15 +95,32 @@ fn spread(id: u64) -> u64 {
 
 static BOUNDS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r">= datetime\(([^)]+)\) and \w+ < datetime\(([^)]+)\)").unwrap());
 static PART: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"hash\(tostring\(pack_all\(\)\), (\d+)\) == (\d+)").unwrap());
-static BIN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"by IrBin = bin\((\w+), (\d+)tick\)").unwrap());
+static BIN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"by IrBin = bin\((\w+), (\d+)([a-z]+)\)").unwrap());
+
+/// The ticks of a unit of time.
+fn ticks(unit: &str) -> i64 {
+    let seconds = |seconds: i64| seconds * TICKS_A_SECOND;
+    match unit {
+        "tick" => 1,
+        "microsecond" => 10,
+        "ms" => 10_000,
+        "s" => seconds(1),
+        "m" => seconds(60),
+        "h" => seconds(3_600),
+        "d" => seconds(86_400),
+        _ => panic!("{unit}"),
+    }
+}
 
 /// What a text asks for.
+#[allow(clippy::struct_excessive_bools, reason = "each is a word that stands in the text, or does not")]
 struct Asked {
     from: i64,
     to: i64,
     part: Option<(u64, u64)>,
     bins: Option<i64>,
     counts: bool,
+    edged: bool,
     weighed: bool,
     timeless: bool,
 }
@@ -117,8 +134,9 @@ impl Asked {
             from,
             to,
             part: PART.captures(text).map(|found| (number(&found, 2), number(&found, 1))),
-            bins: BIN.captures(text).map(|found| found[2].parse().unwrap()),
+            bins: BIN.captures(text).map(|found| found[2].parse::<i64>().unwrap() * ticks(&found[3])),
             counts: text.contains("summarize IrRows = count()"),
+            edged: text.contains("IrFirst"),
             weighed: text.contains("IrBytes"),
             timeless: text.contains("project Id"),
         }
@@ -165,7 +183,7 @@ impl Service {
         rows
     }
 
-    fn found<'a>(&self, rows: &'a [Row], asked: &'a Asked) -> impl Iterator<Item = &'a Row> + Clone + use<'a> {
+    fn found<'a>(rows: &'a [Row], asked: &'a Asked) -> impl Iterator<Item = &'a Row> + Clone + use<'a> {
         let (from, to) = (rows.partition_point(|row| row.tick < asked.from), rows.partition_point(|row| row.tick < asked.to));
         rows[from..to].iter().filter(|row| asked.has(row))
     }
@@ -211,7 +229,7 @@ impl Service {
             return Err(refusal);
         }
         let here = if self.habits.late.is_empty() { None } else { Some(self.rows()) };
-        let found = self.found(here.as_deref().unwrap_or(&self.rows), &asked);
+        let found = Self::found(here.as_deref().unwrap_or(&self.rows), &asked);
         rows.begin()?;
         match (asked.counts, asked.bins) {
             (true, None) => self.send(rows, [format!(r#"{{"IrRows":{}}}"#, found.count())].into_iter(), None),
@@ -267,7 +285,8 @@ fn histogram<'a>(rows: impl Iterator<Item = &'a Row>, width: i64, asked: &Asked)
     let line = |(start, (first, last, rows, bytes)): (i64, (i64, i64, u64, u64))| {
         let bytes = if asked.weighed { format!(r#","IrBytes":{bytes}"#) } else { String::new() };
         let [start, first, last] = [start, first, last].map(time);
-        format!(r#"{{"IrBin":"{start}","IrFirst":"{first}","IrLast":"{last}","IrRows":{rows}{bytes}}}"#)
+        let edges = if asked.edged { format!(r#","IrFirst":"{first}","IrLast":"{last}""#) } else { String::new() };
+        format!(r#"{{"IrBin":"{start}"{edges},"IrRows":{rows}{bytes}}}"#)
     };
     bins.into_iter().map(line).collect()
 }

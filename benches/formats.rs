@@ -1,0 +1,299 @@
+//! From an answer on the wire to durable files, side by side with `curl -o FILE && sync FILE` of the same bytes over TLS on this machine:
+//! start-up, token and every fsync of ours included.
+//!
+//! `cargo bench --bench formats`; `IRCOLLECT_BENCH_ROWS` sets the rows (100,000), `IRCOLLECT_BENCH_ROUNDS` the rounds (7). The server is nginx
+//! where there is one, else one of this process. What is timed is the real binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::panic,
+    reason = "a bench is its own program: it says its numbers and fails where it stands"
+)]
+#![allow(clippy::disallowed_methods, reason = "a bench writes plain files and reads its own variables")]
+
+use std::{
+    fmt::Write as _,
+    fs::File,
+    io::{BufWriter, Write},
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+const TENANT: &str = "6f1c1c52-3b8e-4b0e-9f0a-5d6c7a1e2b34";
+const HUNTING: &str = "/v1.0/security/runHuntingQuery";
+
+/// What is measured: the formats, and how many times the yardstick's time they may take.
+const GOALS: [(&str, f64); 5] =
+    [("ndjson", 0.95), ("csv", 1.3), ("parquet", 1.4), ("ndjson,parquet", 1.6), ("ndjson,csv,json,parquet", f64::NAN)];
+
+fn main() {
+    let rows = number("IRCOLLECT_BENCH_ROWS", 100_000);
+    let folder = tempfile::tempdir().unwrap();
+    let answer = folder.path().join("answer.json");
+    let bytes = write_answer(&answer, rows);
+    let server = Server::start(folder.path(), &answer);
+    let bench = Bench { folder: folder.path(), url: server.url.clone() };
+    bench.configure();
+    println!("{rows} rows, {} MB, served by {}", bytes / 1_000_000, server.name);
+    let mut times: Vec<Vec<Run>> = vec![Vec::new(); GOALS.len() + 1];
+    for _ in 0..number("IRCOLLECT_BENCH_ROUNDS", 7) {
+        times[0].push(bench.curl());
+        for (at, (formats, _)) in GOALS.iter().enumerate() {
+            times[at + 1].push(bench.ours(formats));
+        }
+    }
+    let yardstick = show("curl -o F && sync F", &times[0], None);
+    for ((formats, goal), runs) in GOALS.iter().zip(&times[1..]) {
+        show(&format!("hunt --format {formats}"), runs, Some((yardstick, *goal)));
+    }
+}
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+#[derive(Clone, Copy)]
+struct Run {
+    wall: Duration,
+    peak: u64,
+}
+
+/// Prints the median of the runs, and returns its seconds.
+fn show(name: &str, runs: &[Run], against: Option<(f64, f64)>) -> f64 {
+    let mut walls: Vec<f64> = runs.iter().map(|run| run.wall.as_secs_f64()).collect();
+    walls.sort_by(f64::total_cmp);
+    let (median, peak) = (walls[walls.len() / 2], runs.iter().map(|run| run.peak).max().unwrap_or_default());
+    let mut line = format!("{name:<40} {median:>7.3} s  (least {:.3})  peak {:>4} MiB", walls[0], peak >> 20);
+    if let Some((yardstick, goal)) = against {
+        let _ = write!(line, "  {:.2} x", median / yardstick);
+        if goal.is_finite() {
+            let _ = write!(line, "  (goal {goal:.2}: {})", if median / yardstick <= goal { "met" } else { "MISSED" });
+        }
+    }
+    println!("{line}");
+    median
+}
+
+struct Bench<'a> {
+    folder: &'a Path,
+    url: String,
+}
+
+impl Bench<'_> {
+    fn configure(&self) {
+        let url = &self.url;
+        let config = format!(
+            "[profiles.bench]\ntenant = \"{TENANT}\"\napp_id = \"c0113c70-0000-4000-8000-000000000001\"\ncloud = \"bench\"\n\
+             credential = {{ secret_env = \"BENCH_SECRET\" }}\n[clouds.bench]\nauthority = \"{url}\"\ngraph = \"{url}\"\nca_file = \"ca.pem\"\n\
+             [quotas.graph]\nrows_per_call = 100000000\nbytes_per_call = 100000000000\n"
+        );
+        std::fs::write(self.folder.join("ircollect.toml"), config).unwrap();
+    }
+
+    fn curl(&self) -> Run {
+        let to = self.folder.join("curl.out");
+        drop(std::fs::remove_file(&to));
+        let script = r#"curl -sf --cacert "$1" -H 'Content-Type: application/json' -d '{}' -o "$2" "$3" && exec sync "$2""#;
+        let mut command = Command::new("sh");
+        command.args(["-c", script, "sh"]).arg(self.folder.join("ca.pem")).arg(&to).arg(format!("{}{HUNTING}", self.url));
+        timed(&mut command)
+    }
+
+    fn ours(&self, formats: &str) -> Run {
+        let case = self.folder.join("case");
+        drop(std::fs::remove_dir_all(&case));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ircollect"));
+        command.current_dir(self.folder).args(["hunt", "--kql", "T", "--format", formats, "--case"]).arg(&case);
+        command.env("BENCH_SECRET", "secret");
+        timed(&mut command)
+    }
+}
+
+/// Runs a command, watching the most memory it has.
+fn timed(command: &mut Command) -> Run {
+    let began = Instant::now();
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        peak = high_water_mark(child.id()).unwrap_or(peak);
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let wall = began.elapsed();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Run { wall, peak }
+}
+
+fn high_water_mark(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes << 10)
+}
+
+/// Columns as `DeviceProcessEvents` has them: a time, ids, names, hashes, a command line, nested fields.
+const COLUMNS: [(&str, &str); 28] = [
+    ("Timestamp", "DateTime"),
+    ("DeviceId", "String"),
+    ("DeviceName", "String"),
+    ("ActionType", "String"),
+    ("FileName", "String"),
+    ("FolderPath", "String"),
+    ("SHA1", "String"),
+    ("SHA256", "String"),
+    ("MD5", "String"),
+    ("FileSize", "Int64"),
+    ("ProcessId", "Int64"),
+    ("ProcessCommandLine", "String"),
+    ("ProcessIntegrityLevel", "String"),
+    ("ProcessCreationTime", "DateTime"),
+    ("AccountDomain", "String"),
+    ("AccountName", "String"),
+    ("AccountSid", "String"),
+    ("LogonId", "Int64"),
+    ("InitiatingProcessFileName", "String"),
+    ("InitiatingProcessId", "Int64"),
+    ("InitiatingProcessCommandLine", "String"),
+    ("InitiatingProcessCreationTime", "DateTime"),
+    ("InitiatingProcessSHA256", "String"),
+    ("InitiatingProcessParentFileName", "String"),
+    ("IsInitiatingProcessRemoteSession", "SByte"),
+    ("Score", "Double"),
+    ("AdditionalFields", "Object"),
+    ("ReportId", "Int64"),
+];
+
+/// Writes the answer, and returns how long it is.
+fn write_answer(path: &Path, rows: u64) -> u64 {
+    fastrand::seed(7);
+    let mut to = BufWriter::with_capacity(1 << 20, File::create(path).unwrap());
+    let schema = COLUMNS.map(|(name, kind)| format!("{{\"name\":\"{name}\",\"type\":\"{kind}\"}}")).join(",");
+    write!(to, "{{\"@odata.context\":\"https://graph.microsoft.com/v1.0/$metadata#x\",\"schema\":[{schema}],\"results\":[").unwrap();
+    for number in 0..rows {
+        let comma = if number > 0 { "," } else { "" };
+        write!(to, "{comma}{{{}}}", row(number)).unwrap();
+    }
+    write!(to, "]}}").unwrap();
+    to.flush().unwrap();
+    path.metadata().unwrap().len()
+}
+
+fn row(number: u64) -> String {
+    let hex = |length: usize| (0..length).map(|_| char::from_digit(fastrand::u32(..16), 16).unwrap()).collect::<String>();
+    let time = || {
+        let seconds = 1_790_000_000 + fastrand::i64(..2_592_000);
+        format!("{}.{:07}Z", jiff::Timestamp::from_second(seconds).unwrap().strftime("%Y-%m-%dT%H:%M:%S"), fastrand::u32(..10_000_000))
+    };
+    let exe = ["svchost.exe", "powershell.exe", "cmd.exe", "chrome.exe", "rundll32.exe", "msedge.exe"];
+    let name = || exe[fastrand::usize(..exe.len())];
+    let device = fastrand::u32(..400);
+    let line = || format!(r#"\"C:\\Windows\\System32\\{}\" -k netsvcs -p -s {} --flag={}"#, name(), hex(8), hex(40));
+    let cell = |(column, kind): (&str, &str)| match (column, kind) {
+        (_, "DateTime") => format!("\"{}\"", time()),
+        ("ReportId", _) => number.to_string(),
+        (_, "Int64") => fastrand::u32(..).to_string(),
+        (_, "Double") => format!("{:.3}", fastrand::f64() * 100.0),
+        (_, "SByte") => fastrand::bool().to_string(),
+        (_, "Object") => format!(r#""{{\"Hash\":\"{}\",\"Rule\":[{},{}],\"Reason\":\"none\"}}""#, hex(24), number % 7, number % 11),
+        ("DeviceId" | "SHA1", _) => format!("\"{}\"", hex(40)),
+        ("MD5", _) => format!("\"{}\"", hex(32)),
+        (column, _) if column.contains("SHA256") => format!("\"{}\"", hex(64)),
+        (column, _) if column.contains("CommandLine") => format!("\"{}\"", line()),
+        ("FolderPath", _) => format!(r#""C:\\Windows\\System32\\{}""#, name()),
+        (column, _) if column.contains("FileName") => format!("\"{}\"", name()),
+        ("AccountSid", _) => format!("\"S-1-5-21-{}-{device}\"", 1_004_336_348_u64 + u64::from(device)),
+        (column, _) => format!("\"{}-{device}.corp.contoso.com\"", column.to_ascii_lowercase()),
+    };
+    COLUMNS.map(|(column, kind)| format!("\"{column}\":{}", cell((column, kind)))).join(",")
+}
+
+/// A server of the answer and of tokens. It ends with the bench.
+struct Server {
+    url: String,
+    name: &'static str,
+    child: Option<Child>,
+}
+
+impl Server {
+    fn start(folder: &Path, answer: &Path) -> Self {
+        let (certificate, key) = certificate();
+        let (ca, key_file) = (folder.join("ca.pem"), folder.join("key.pem"));
+        std::fs::write(&ca, &certificate).unwrap();
+        std::fs::write(&key_file, &key).unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let url = format!("https://127.0.0.1:{port}");
+        let (name, child) = match nginx(folder, port, &ca, &key_file) {
+            Some(child) => ("nginx", Some(child)),
+            None => {
+                serve(port, certificate, key, answer.to_owned());
+                ("this process (no nginx here)", None)
+            }
+        };
+        for _ in 0..200 {
+            if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                return Self { url, name, child };
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("the server does not start");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ended = child.kill();
+            let _status = child.wait();
+        }
+    }
+}
+
+fn certificate() -> (String, String) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate =
+        rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
+    (certificate.pem(), key.serialize_pem())
+}
+
+fn token() -> String {
+    "{\"token_type\":\"Bearer\",\"expires_in\":3599,\"access_token\":\"opaque-token\"}".to_owned()
+}
+
+/// Starts nginx, where there is one.
+fn nginx(folder: &Path, port: u16, certificate: &Path, key: &Path) -> Option<Child> {
+    let at = folder.display();
+    let configuration = format!(
+        "daemon off;\npid {at}/nginx.pid;\nerror_log {at}/nginx.log;\nuser root;\nworker_processes 1;\nevents {{ }}\nhttp {{\n\
+         access_log off;\nsendfile on;\nclient_body_temp_path {at}/b;\nproxy_temp_path {at}/p;\nfastcgi_temp_path {at}/f;\nuwsgi_temp_path {at}/u;\n\
+         scgi_temp_path {at}/s;\nserver {{\nlisten 127.0.0.1:{port} ssl;\nssl_certificate {};\nssl_certificate_key {};\nroot {at};\n\
+         location = {HUNTING} {{ error_page 405 =200 /answer.json; try_files /none /answer.json; }}\n\
+         location = /answer.json {{ default_type application/json; types {{ }} error_page 405 =200 $uri; }}\n\
+         location / {{ default_type application/json; return 200 '{}'; }}\n}}\n}}\n",
+        certificate.display(),
+        key.display(),
+        token()
+    );
+    let file = folder.join("nginx.conf");
+    std::fs::write(&file, configuration).unwrap();
+    Command::new("nginx").arg("-c").arg(&file).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()
+}
+
+/// Serves from a thread of this process.
+fn serve(port: u16, certificate: String, key: String, answer: PathBuf) {
+    use axum::{Router, body::Body, routing::any};
+    let json = [("content-type", "application/json")];
+    let body = axum::body::Bytes::from(std::fs::read(answer).unwrap());
+    let hunting = any(move || {
+        let pieces: Vec<_> = (0..body.len()).step_by(64 << 10).map(|at| body.slice(at..body.len().min(at + (64 << 10)))).collect();
+        async move { (json, Body::from_stream(futures::stream::iter(pieces.into_iter().map(Ok::<_, std::io::Error>)))) }
+    });
+    let router = Router::new().route(HUNTING, hunting).fallback(any(move || async move { (json, token()) }));
+    std::thread::spawn(move || {
+        let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let tls = axum_server::tls_rustls::RustlsConfig::from_pem(certificate.into_bytes(), key.into_bytes()).await.unwrap();
+            axum_server::bind_rustls(SocketAddr::from(([127, 0, 0, 1], port)), tls).serve(router.into_make_service()).await.unwrap();
+        });
+    });
+}

@@ -1,0 +1,52 @@
+//! `case export`: stored rows in another form, outside of the case.
+
+use crate::{
+    case::{self, Exported, Selection, Target},
+    cli::{ExportArgs, ExportFormat},
+    console::{self, Hashing, print_data, visible},
+    error::Result,
+    run::{Context, window},
+    store::{CaseView, Format},
+};
+use serde_json::json;
+
+pub(super) fn run(context: &Context, case: &CaseView, args: &ExportArgs) -> Result<u8> {
+    let bounded = args.from.is_some() || args.to.is_some() || args.last.is_some();
+    // Without --from everything before the end is meant, and not 30 days of it.
+    let from = args.from.as_deref().or(args.to.is_some().then_some("0001-01-01T00:00:00Z"));
+    let window = bounded.then(|| window::settle(from, args.to.as_deref(), args.last.as_deref(), context.now)).transpose()?;
+    let selection = Selection {
+        sources: args.source.clone(),
+        queries: args.query.clone(),
+        tenants: [context.global.tenant.clone(), context.global.profile.clone()].concat(),
+        window,
+    };
+    let bar = Hashing::new(context.console, case.status()?.bytes);
+    let written = case::export(case, &selection, target(args.format), &args.output, context.now, &|bytes| bar.advance(bytes));
+    bar.end();
+    told(context, args, &written?)?;
+    Ok(0)
+}
+
+fn target(format: ExportFormat) -> Target {
+    match format {
+        ExportFormat::Ndjson => Target::Files(Format::Ndjson),
+        ExportFormat::Csv => Target::Files(Format::Csv),
+        ExportFormat::Json => Target::Files(Format::Json),
+        ExportFormat::Parquet => Target::Files(Format::Parquet),
+        ExportFormat::Timesketch => Target::Files(Format::Timesketch),
+        ExportFormat::Sqlite => Target::Sqlite,
+    }
+}
+
+fn told(context: &Context, args: &ExportArgs, written: &[Exported]) -> Result<()> {
+    if context.global.json {
+        return print_data(&format!("{:#}\n", json!({ "output": args.output.display().to_string(), "tables": written })));
+    }
+    for table in written {
+        let place =
+            if table.path.is_empty() { args.output.display().to_string() } else { args.output.join(&table.path).display().to_string() };
+        context.console.say(&format!("{}: {} rows in {place}", visible(&table.name), console::grouped(table.rows)));
+    }
+    Ok(())
+}
