@@ -188,7 +188,7 @@ fn row(number: u64) -> String {
     let exe = ["svchost.exe", "powershell.exe", "cmd.exe", "chrome.exe", "rundll32.exe", "msedge.exe"];
     let name = || exe[fastrand::usize(..exe.len())];
     let device = fastrand::u32(..400);
-    let line = || format!(r#"\"C:\\Windows\\System32\\{}\" -k netsvcs -p -s {} --flag={}"#, name(), hex(8), hex(40));
+    let line = || format!(r#"\"C:\\Windows\\System32\\{}\" -k netsvcs -p -s {} --flag={}"#, name(), hex(8), hex(16));
     let cell = |(column, kind): (&str, &str)| match (column, kind) {
         (_, "DateTime") => format!("\"{}\"", time()),
         ("ReportId", _) => number.to_string(),
@@ -203,7 +203,7 @@ fn row(number: u64) -> String {
         ("FolderPath", _) => format!(r#""C:\\Windows\\System32\\{}""#, name()),
         (column, _) if column.contains("FileName") => format!("\"{}\"", name()),
         ("AccountSid", _) => format!("\"S-1-5-21-{}-{device}\"", 1_004_336_348_u64 + u64::from(device)),
-        (column, _) => format!("\"{}-{device}.corp.contoso.com\"", column.to_ascii_lowercase()),
+        (column, _) => format!("\"{}-{device}.x\"", column.to_ascii_lowercase()),
     };
     COLUMNS.map(|(column, kind)| format!("\"{column}\":{}", cell((column, kind)))).join(",")
 }
@@ -217,13 +217,14 @@ struct Server {
 
 impl Server {
     fn start(folder: &Path, answer: &Path) -> Self {
-        let (certificate, key) = certificate();
-        let (ca, key_file) = (folder.join("ca.pem"), folder.join("key.pem"));
-        std::fs::write(&ca, &certificate).unwrap();
+        let [root, certificate, key] = certificates();
+        let (leaf, key_file) = (folder.join("leaf.pem"), folder.join("key.pem"));
+        std::fs::write(folder.join("ca.pem"), root).unwrap();
+        std::fs::write(&leaf, &certificate).unwrap();
         std::fs::write(&key_file, &key).unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let url = format!("https://127.0.0.1:{port}");
-        let (name, child) = match nginx(folder, port, &ca, &key_file) {
+        let (name, child) = match nginx(folder, port, &leaf, &key_file) {
             Some(child) => ("nginx", Some(child)),
             None => {
                 serve(port, certificate, key, answer.to_owned());
@@ -249,11 +250,17 @@ impl Drop for Server {
     }
 }
 
-fn certificate() -> (String, String) {
+/// A root, and a certificate and key below it.
+fn certificates() -> [String; 3] {
+    let root_key = rcgen::KeyPair::generate().unwrap();
+    let mut root = rcgen::CertificateParams::default();
+    root.distinguished_name.push(rcgen::DnType::CommonName, "bench root");
+    root.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let root_pem = root.self_signed(&root_key).unwrap().pem();
+    let issuer = rcgen::Issuer::new(root, root_key);
     let key = rcgen::KeyPair::generate().unwrap();
-    let certificate =
-        rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
-    (certificate.pem(), key.serialize_pem())
+    let leaf = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    [root_pem, leaf.pem(), key.serialize_pem()]
 }
 
 fn token() -> String {

@@ -18,7 +18,6 @@ pub mod journal;
 pub mod kql;
 #[cfg(feature = "lab")]
 pub mod lab;
-#[cfg(feature = "offline")]
 pub mod offline;
 pub mod run;
 pub mod secret;

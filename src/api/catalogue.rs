@@ -38,6 +38,8 @@ pub struct Source {
     pub paging: Paging,
     /// Objects that a page is asked to hold; none: it is not said.
     pub page_size: Option<u32>,
+    /// What each object is to have with it, where the service can (`$expand`).
+    pub expand: Option<String>,
     /// The field that a window is held against; none: it is pulled whole.
     pub time: Option<TimeField>,
     /// The field that tells an object from others.
@@ -137,6 +139,7 @@ struct Raw {
     accepted: Vec<String>,
     paging: Paging,
     page_size: Option<u32>,
+    expand: Option<String>,
     time: Option<TimeField>,
     #[serde(default = "id")]
     id: String,
@@ -210,6 +213,17 @@ impl Catalogue {
         error.hint("`ircollect pull --list` shows all; [sources.NAME] in the configuration adds more")
     }
 
+    /// Returns the lane that a path is of: that of the source which it is, or lies below; else the API's usual one.
+    pub fn lane_of(&self, api: Api, path: &str) -> &str {
+        let path = path.to_ascii_lowercase();
+        let own = |source: &&Source| {
+            let root = source.path.split('?').next().unwrap_or_default().to_ascii_lowercase();
+            let rest = path.strip_prefix(&root).filter(|_| source.api == api && !root.is_empty());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.iter().filter(own).max_by_key(|source| source.path.len()).map_or(usual_lane(api), |source| &source.lane)
+    }
+
     /// Returns the limits of a lane by its name; those of the API's usual one where there is none of that name.
     pub fn lane(&self, name: &str) -> Lane {
         self.lanes.get(name).cloned().unwrap_or(Lane { windows: Vec::new(), in_flight: 4 })
@@ -261,11 +275,7 @@ impl Source {
     /// A source of somebody's own: a list with nextLinks.
     pub fn custom(name: &str, api: Api, path: &str, time_field: Option<&str>) -> Self {
         let name = name.rsplit('/').next().unwrap_or(name);
-        let lane = match api {
-            Api::Graph => "graph",
-            Api::Xdr => "xdr-incidents",
-            Api::Mde => "mde",
-        };
+        let lane = usual_lane(api);
         Self {
             name: name.to_owned(),
             api,
@@ -275,6 +285,7 @@ impl Source {
             accepted: Vec::new(),
             paging: if api == Api::Graph { Paging::Link } else { Paging::Skip },
             page_size: None,
+            expand: None,
             time: time_field.map(|field| TimeField { field: field.to_owned(), from: ge(), to: lt() }),
             id: id(),
             updated: None,
@@ -290,6 +301,14 @@ impl Source {
     }
 }
 
+fn usual_lane(api: Api) -> &'static str {
+    match api {
+        Api::Graph => "graph",
+        Api::Xdr => "xdr-incidents",
+        Api::Mde => "mde",
+    }
+}
+
 fn source(key: &str, raw: Raw) -> Result<Source> {
     let lateness = raw.lateness.as_deref().map_or(Ok(SignedDuration::from_hours(1)), parse_duration);
     Ok(Source {
@@ -301,6 +320,7 @@ fn source(key: &str, raw: Raw) -> Result<Source> {
         accepted: raw.accepted,
         paging: raw.paging,
         page_size: raw.page_size,
+        expand: raw.expand,
         time: raw.time,
         id: raw.id,
         updated: raw.updated,
@@ -371,6 +391,9 @@ mod tests {
     fn lanes_have_the_documented_limits() {
         let catalogue = Catalogue::built_in().unwrap();
         assert_eq!(catalogue.lane("audit").windows(), [(5, Duration::from_secs(10))]);
+        assert_eq!(catalogue.lane_of(Api::Graph, "/v1.0/auditLogs/signIns/7"), "audit");
+        assert_eq!(catalogue.lane_of(Api::Graph, "/v1.0/auditLogs/signInsX"), "graph");
+        assert_eq!(catalogue.lane_of(Api::Mde, "/api/deviceavinfo"), "mde-health");
         assert_eq!(catalogue.lane("mde").windows(), [(100, Duration::from_mins(1)), (1_500, Duration::from_hours(1))]);
     }
 }

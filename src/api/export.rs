@@ -227,7 +227,7 @@ mod tests {
     }
 
     fn read(kept: &mut Kept, body: &[u8], piece: usize) -> Result<(), Broken> {
-        let head = Head { status: 200, headers: Default::default(), request_id: None, client_request_id: String::new() };
+        let head = Head { status: 200, headers: reqwest::header::HeaderMap::new(), request_id: None, client_request_id: String::new() };
         let mut unpacker = Unpacker { state: State::Start(Vec::new()), objects: kept, rows: 0 };
         unpacker.begin(&head)?;
         body.chunks(piece).try_for_each(|piece| unpacker.chunk(piece))?;
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_cut_file_is_broken_and_read_again_gives_no_row_twice() {
-        let text: String = (0..5_000).map(|n| format!("{{\"n\":{n}}}\n")).collect();
+        let text = (0..5_000).map(|n| format!("{{\"n\":{n}}}")).collect::<Vec<_>>().join("\n");
         let body = packed(&text);
         let mut kept = Kept::default();
         for cut in [1, body.len() / 2, body.len() - 1] {

@@ -36,8 +36,8 @@ pub struct Client<'a> {
     pub deadline: Duration,
     /// A `Prefer` header.
     pub prefer: Option<String>,
-    /// After so many failures of a gateway in a row a call ends; none: it is tried again as other faults are.
-    pub gateway_tries: Option<u32>,
+    /// After so many failures of the service in a row a call ends; none: it is tried again.
+    pub fault_tries: Option<u32>,
 }
 
 /// Takes the objects of a page.
@@ -146,7 +146,7 @@ impl Client<'_> {
     /// A GET with the bearer, which keeps to the root's origin.
     pub(super) fn call(&self, doing: &str, url: &Url) -> Call {
         let call = Call::get(doing, self.root.clone(), &self.lane).bearer(&self.scope).at(url.clone());
-        let call = Call { deadline: self.deadline, gateway_tries: self.gateway_tries, ..call };
+        let call = Call { deadline: self.deadline, fault_tries: self.fault_tries, ..call };
         match &self.prefer {
             Some(prefer) => call.prefer(prefer),
             None => call,
@@ -325,7 +325,7 @@ mod tests {
     }
 
     fn head() -> Head {
-        Head { status: 200, headers: Default::default(), request_id: None, client_request_id: String::new() }
+        Head { status: 200, headers: reqwest::header::HeaderMap::new(), request_id: None, client_request_id: String::new() }
     }
 
     fn read(body: &str, single: bool) -> (Vec<String>, Result<Page, String>) {

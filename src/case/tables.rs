@@ -247,6 +247,33 @@ mod tests {
         }
     }
 
+    fn known(id: &str, window: (&str, &str), outcome: Option<Outcome>, query: &str) -> Known {
+        let window = Window::new(window.0.parse().unwrap(), window.1.parse().unwrap()).unwrap();
+        let job = crate::journal::Job { id: id.into(), window: Some(window), ..Default::default() };
+        let file = FileStored { query: Some(query.into()), ..FileStored::default() };
+        let ended = outcome.map(|status| crate::journal::JobEnded { status, ..Default::default() });
+        Known { job, started: jiff::Timestamp::UNIX_EPOCH, files: vec![file], gaps: Vec::new(), ended, doubted: false }
+    }
+
+    fn kept(all: &[Known]) -> Vec<&str> {
+        current(all.iter()).into_iter().map(|known| known.job.id.as_str()).collect()
+    }
+
+    #[test]
+    fn work_that_was_done_again_counts_once() {
+        let (january, day) = (("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"), ("2026-01-05T00:00:00Z", "2026-01-06T00:00:00Z"));
+        let whole = |id: &str, window, query: &str| known(id, window, Some(Outcome::Complete), query);
+        assert_eq!(kept(&[whole("1", january, "T"), whole("2", january, "T")]), ["2"]);
+        assert_eq!(kept(&[whole("1", january, "T"), known("2", january, None, "T")]), ["1"], "what was cut short does not win");
+        assert_eq!(kept(&[known("1", january, None, "T"), known("2", january, None, "T")]), ["2"]);
+        assert_eq!(kept(&[whole("1", day, "T"), whole("2", january, "T")]), ["2"], "the month has the day's rows");
+        assert_eq!(
+            kept(&[whole("1", day, "T | take 5"), whole("2", january, "T | take 5")]),
+            ["1", "2"],
+            "five of a month are not five of a day"
+        );
+    }
+
     #[test]
     fn names_can_be_written_in_a_query() {
         assert_eq!(identifier("sign-ins"), "sign_ins");

@@ -12,8 +12,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 pub use app::{
-    AdminAuth, AppAction, AppArgs, ConsentArgs, CreateArgs, CredentialChoice, ExpiryArgs, ManifestArgs, PermissionArgs, PlaceArgs, RemoveArgs,
-    RotateArgs, ShowArgs,
+    AdminAuth, AppAction, AppArgs, ConsentArgs, CreateArgs, CredentialChoice, ExpiryArgs, ManifestArgs, PermissionArgs, PlaceArgs,
+    RemoveArgs, RotateArgs, ShowArgs,
 };
 pub use case::{CaseAction, CaseArgs, ExportArgs, ExportFormat, ReportArgs, SealArgs};
 pub use check::{CheckArgs, CheckWhat};

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 /// Pulls named sources (alerts, incidents, machines, sign-ins ...) and stores every object in the case
 #[derive(Clone, Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[command(group = clap::ArgGroup::new("which").required(true).args(["source", "all", "list"]))]
 pub struct PullArgs {
     /// What to pull: `api/name`, or a bare name, which means Graph's where there is one

@@ -19,7 +19,7 @@ pub use outcome::closing_words;
 pub use preview::preview;
 pub use progress::Progress;
 pub use text::visible;
-pub use width::width;
+pub use width::{looked_at, width};
 
 use std::io::{IsTerminal, Write};
 
@@ -109,4 +109,12 @@ pub(crate) fn table(head: &[&str]) -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_header(head.to_vec());
     table
+}
+
+/// Lays a table out: in whole lines, or within a width, where cells wrap.
+pub(crate) fn laid_out(mut table: comfy_table::Table, width: Option<usize>) -> String {
+    if let Some(width) = width {
+        table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic).set_width(u16::try_from(width).unwrap_or(u16::MAX));
+    }
+    table.trim_fmt()
 }

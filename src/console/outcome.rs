@@ -11,7 +11,8 @@ pub fn closing_words(summary: &Summary) -> String {
         one_job(&mut text, job, &summary.case);
     }
     for skip in &summary.skipped {
-        let _ = writeln!(text, "skipped {}: {}", visible(&skip.name), visible(&skip.reason));
+        let permission = skip.permission.as_ref().map(|permission| format!(" ({permission})")).unwrap_or_default();
+        let _ = writeln!(text, "skipped {}: {}{}", visible(&skip.name), visible(&skip.reason), visible(&permission));
     }
     text.truncate(text.trim_end().len());
     text

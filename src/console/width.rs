@@ -14,6 +14,11 @@ pub fn width(columns: Option<usize>) -> usize {
     of(columns, std::io::stdout().is_terminal())
 }
 
+/// Returns the width that lines should keep to: none where nobody looks, so that whole lines go to a file or the next program.
+pub fn looked_at(columns: Option<usize>) -> Option<usize> {
+    (columns.is_some() || std::io::stdout().is_terminal()).then(|| width(columns))
+}
+
 /// Returns the width of an output that is a terminal or not.
 pub(super) fn of(columns: Option<usize>, is_terminal: bool) -> usize {
     columns.or_else(|| is_terminal.then(of_terminal).flatten()).filter(|width| *width > 0).unwrap_or(USUAL)

@@ -28,6 +28,9 @@ pub struct Job {
     pub name: String,
     /// Directory (tenant) id.
     pub tenant: String,
+    /// What the tenant was named by, where not by its id: a domain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant_name: Option<String>,
     /// Name of the profile.
     pub profile: String,
     /// `graph`, `xdr` or `mde`.

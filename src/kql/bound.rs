@@ -203,6 +203,7 @@ mod tests {
             "set notruncation;\ndeclare query_parameters(a: string);\nlet DeviceEvents = DeviceEvents | W; let x = DeviceEvents; x"
         );
         assert_eq!(bounded("DeviceTvmSoftwareInventory"), "DeviceTvmSoftwareInventory");
+        assert_eq!(bounded("[DeviceEvents]"), "let DeviceEvents = DeviceEvents | W; [DeviceEvents]");
         assert_eq!(bounded("\u{feff}DeviceEvents"), "\u{feff}let DeviceEvents = DeviceEvents | W; DeviceEvents");
         let sentinel = bounded("SigninLogs");
         assert!(sentinel.starts_with("let SigninLogs = SigninLogs | where TimeGenerated >= datetime(2026-01-01T00:00:00Z)"), "{sentinel}");

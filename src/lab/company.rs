@@ -3,9 +3,9 @@
 use super::{data, options::Options};
 use crate::kql::engine::Table;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-/// Makes the company's tables: thirty days that end at `end`.
+/// Tells the company's tables, thirty days that end at `end`. The rows of a table are made when it is first read.
 pub(super) fn tables(options: &Options, end: Timestamp) -> BTreeMap<String, Table> {
-    data::company(options.seed, options.scale, end)
+    Arc::new(data::Company::new(options.seed, options.scale, end)).tables_when_asked()
 }

@@ -3,9 +3,9 @@
 use super::{Context, closing, closing::Outcome, hunt, pull, session::Session, sources, window};
 use crate::{
     api::catalogue::{Catalogue, Source},
-    cli::{ApiChoice, CollectArgs, HuntArgs, OutputFormat, Param, PullArgs, Slice, ViaChoice},
+    cli::{ApiChoice, CollectArgs, HuntArgs, Local, OutputFormat, Param, PullArgs, Slice, ViaChoice},
     collect::report::Job,
-    console::{print_data, table},
+    console::{laid_out, print_data, table},
     error::{Error, Kind, Result},
     time::{Window, rfc3339},
 };
@@ -48,6 +48,7 @@ macro_rules! pack {
 const PACK: &[(&str, &str)] = pack![
     "accounts-made",
     "alerts-with-evidence",
+    "autostarts",
     "clicks",
     "consents",
     "credential-access",
@@ -59,16 +60,15 @@ const PACK: &[(&str, &str)] = pack![
     "mailbox-rules",
     "mass-download",
     "new-admin-logons",
+    "new-factors",
     "office-children",
     "phishing-mail",
     "rare-destinations",
     "recovery-removed",
     "remote-execution",
-    "run-keys",
     "scheduled-tasks",
     "services-made",
     "sign-ins-from-afar",
-    "startup-folder",
     "tools-of-intruders",
     "uploads",
 ];
@@ -156,7 +156,7 @@ fn settle(context: &Context, args: &CollectArgs, file: &File, base: &Path) -> Re
         reconcile: false,
         concurrency: 4,
         explain: args.explain,
-        local: crate::cli::Local::default(),
+        local: Local::default(),
     });
     if pulls.is_none() && hunts.is_none() {
         return Err(Error::new(Kind::Usage, "the plan names neither pulls nor queries").hint("see `pulls` and `queries` of a plan"));
@@ -166,11 +166,11 @@ fn settle(context: &Context, args: &CollectArgs, file: &File, base: &Path) -> Re
 }
 
 fn formats(names: &[String]) -> Result<Vec<OutputFormat>> {
-    let named = |name: &String| {
+    let parsed = |name: &String| {
         <OutputFormat as clap::ValueEnum>::from_str(name, true)
             .map_err(|_| Error::new(Kind::Usage, format!("`{name}` is no format that rows are stored in")))
     };
-    let formats = names.iter().map(named).collect::<Result<Vec<_>>>()?;
+    let formats = names.iter().map(parsed).collect::<Result<Vec<_>>>()?;
     Ok(if formats.is_empty() { vec![OutputFormat::Ndjson] } else { formats })
 }
 
@@ -268,7 +268,8 @@ fn explain(context: &Context, plan: &Plan) -> Result<u8> {
     }
     let calls = sources.len() + queries.len();
     print_data(&format!(
-        "{table}\nat least {calls} calls; the limits alone take at least {seconds} s, and more for each page and slice more\n"
+        "{}\nat least {calls} calls; the limits alone take at least {seconds} s, and more for each page and slice more\n",
+        laid_out(table, context.looked_at())
     ))?;
     Ok(0)
 }

@@ -106,6 +106,11 @@ impl Context {
         start_log(&options, self.console.color)
     }
 
+    /// Returns the width that tables keep to; none where nobody looks.
+    pub(super) fn looked_at(&self) -> Option<usize> {
+        crate::console::looked_at(self.env.text(settings::env::COLUMNS).and_then(|columns| columns.trim().parse().ok()))
+    }
+
     /// Returns what was typed, word by word.
     pub(super) fn command_line(&self) -> Vec<String> {
         self.command_line.clone()

@@ -24,7 +24,7 @@ pub(super) struct Earlier<'a> {
 impl Earlier<'_> {
     /// Returns the job of a query in a tenant on an API, as the journal knows it where it is to be gone on with: it keeps its id, and a
     /// window that was given as a length (`--last`, or nothing) is the one that the earlier run pinned.
-    pub(super) fn identity(&self, profile: &str, tenant: &str, api: Api, query: &Given) -> (journal::Job, Window) {
+    pub(super) fn identity(&self, profile: &Profile, tenant: &str, api: Api, query: &Given) -> (journal::Job, Window) {
         let fresh = self.fresh(profile, tenant, api, query);
         let known = self.known(&fresh).map(|known| &known.job);
         let window = known.and_then(|known| known.window).unwrap_or(self.plan.window);
@@ -33,8 +33,15 @@ impl Earlier<'_> {
     }
 
     /// Returns the API that an earlier run asked, where it is to be gone on with.
-    pub(super) fn api(&self, profile: &str, tenant: &str, query: &Given) -> Option<Api> {
+    pub(super) fn api(&self, profile: &Profile, tenant: &str, query: &Given) -> Option<Api> {
         self.latest(profile, tenant, query).map(|(api, _)| api)
+    }
+
+    /// Returns the directory of a profile's tenant without a call: what was typed, or what that was found to be before.
+    pub(super) fn directory(&self, profile: &Profile, typed: &str) -> String {
+        let is_it = |known: &&Known| known.job.profile == profile.name && known.job.tenant_name.as_deref() == Some(typed);
+        let known = self.case.jobs().iter().rev().find(is_it).filter(|_| only(profile) == Some(typed));
+        known.map_or_else(|| typed.to_ascii_lowercase(), |known| known.job.tenant.clone())
     }
 
     /// Returns the report of a job of which nothing is left to do.
@@ -42,7 +49,7 @@ impl Earlier<'_> {
         if query.fault.is_some() || query.text.trim().is_empty() {
             return None;
         }
-        let (_, known) = self.latest(&profile.name, tenant, query)?;
+        let (_, known) = self.latest(profile, tenant, query)?;
         let ended = known.ended.as_ref().filter(|ended| ended.status == Outcome::Complete && !self.lacks_format(known))?;
         let nothing = Error::new(Kind::Failed, "");
         let job = report::Job::failed(report::JobKind::Hunt, &query.name, known.job.window?, &nothing);
@@ -69,19 +76,20 @@ impl Earlier<'_> {
     }
 
     /// Returns the latest doing on any of the APIs that are meant.
-    fn latest(&self, profile: &str, tenant: &str, query: &Given) -> Option<(Api, &Known)> {
+    fn latest(&self, profile: &Profile, tenant: &str, query: &Given) -> Option<(Api, &Known)> {
         let known =
             allowed::meant(self.plan.api).iter().filter_map(|api| Some((*api, self.known(&self.fresh(profile, tenant, *api, query))?)));
         known.max_by_key(|(_, known)| known.started)
     }
 
-    fn fresh(&self, profile: &str, tenant: &str, api: Api, query: &Given) -> journal::Job {
+    fn fresh(&self, profile: &Profile, tenant: &str, api: Api, query: &Given) -> journal::Job {
         journal::Job {
             id: uuid::Uuid::new_v4().to_string(),
             kind: journal::Work::Hunt,
             name: query.name.clone(),
             tenant: tenant.to_owned(),
-            profile: profile.to_owned(),
+            tenant_name: only(profile).filter(|only| !only.eq_ignore_ascii_case(tenant)).map(str::to_owned),
+            profile: profile.name.clone(),
             api: api.name().to_owned(),
             query_sha256: Some(sha256(&query.filled.whole)),
             window: Some(self.plan.window),
@@ -104,6 +112,14 @@ impl Earlier<'_> {
         let pinned = journal::Job { window: of_that_length.or(fresh.window), ..fresh.clone() };
         let is_others = known.job.name != fresh.name && self.plan.queries.iter().any(|query| query.name == known.job.name);
         known.job.is_same_work(&pinned) && !is_others
+    }
+}
+
+/// The one tenant of a profile, as it is named there.
+fn only(profile: &Profile) -> Option<&str> {
+    match profile.tenants.as_slice() {
+        [only] => Some(only),
+        _ => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! `get`: any URL of an API that is known, with the right token; whatever has no name among the sources yet.
 
-use super::{Context, wire, wire::Wires};
+use super::{Context, sources, wire, wire::Wires};
 use crate::{
     api::{hunting::Api, pages::Client},
     cli::{GetArgs, Pages},
@@ -9,7 +9,12 @@ use crate::{
     settings::{Endpoint, Profile, Settings},
     transport::Budget,
 };
-use std::{collections::HashSet, io::Write, path::Path, time::Duration};
+use std::{
+    collections::HashSet,
+    io::{IsTerminal, Write},
+    path::Path,
+    time::Duration,
+};
 use url::Url;
 
 pub(super) async fn run(context: &Context, args: &GetArgs) -> Result<u8> {
@@ -97,6 +102,7 @@ fn is_like(api: Api, path: &str) -> bool {
 async fn fetch(wires: &Wires, settings: &Settings, tenant: &wire::Tenant, target: &Target, pages: Pages, sheet: &mut Sheet) -> Result<u64> {
     let transport = wires.transport(std::sync::Arc::clone(&wires.witness));
     let budget = Budget::new(settings.max_wait);
+    let catalogue = sources::catalogue(&settings.sources)?;
     let client = Client {
         transport: &transport,
         auth: tenant.app.as_ref(),
@@ -104,10 +110,10 @@ async fn fetch(wires: &Wires, settings: &Settings, tenant: &wire::Tenant, target
         api: target.api,
         root: target.root.clone(),
         scope: target.scope.clone(),
-        lane: format!("{}/get", tenant.id),
+        lane: wires.family(&tenant.id, target.api, catalogue.lane_of(target.api, target.url.path()), &catalogue, &settings.quotas, &[]),
         deadline: Duration::from_mins(4),
         prefer: None,
-        gateway_tries: None,
+        fault_tries: None,
     };
     let (mut url, mut done, mut followed) = (target.url.clone(), 0, HashSet::new());
     loop {
@@ -153,9 +159,10 @@ impl Sheet {
 
     fn close(self) -> Result<()> {
         match self {
-            Self::Stdout { any: true } => print_bytes(b"\n"),
+            // For the prompt after it; a pipe gets what came and nothing else.
+            Self::Stdout { any: true } if std::io::stdout().is_terminal() => print_bytes(b"\n"),
             Self::File { temp, to, any: true } => temp.persist(&to).map(drop).map_err(|error| no_file(&to, error.error)),
-            Self::Stdout { any: false } | Self::File { any: false, .. } => Ok(()),
+            Self::Stdout { .. } | Self::File { .. } => Ok(()),
         }
     }
 }

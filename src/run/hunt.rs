@@ -126,16 +126,15 @@ impl<'a> Run<'a> {
         side_by_side(jobs.collect(), usize::from(self.args.concurrency.max(1))).await
     }
 
-    /// Returns all jobs where earlier runs left nothing to do of any: then nobody is called, not even for a token. A tenant that is
-    /// named by a domain is not known without a call.
+    /// Returns all jobs where earlier runs left nothing to do of any: then nobody is called, not even for a token.
     fn all_whole(&self) -> Option<Vec<Job>> {
         let pairs = self.settings.profiles.iter().flat_map(|profile| profile.tenants.iter().map(move |tenant| (profile, tenant)));
         let jobs = pairs.flat_map(|(profile, tenant)| self.plan.queries.iter().map(move |query| (profile, tenant, query)));
-        jobs.map(|(profile, tenant, query)| self.whole(profile, tenant, query)).collect()
+        jobs.map(|(profile, tenant, query)| self.whole(profile, &self.earlier().directory(profile, tenant), query)).collect()
     }
 
     fn whole(&self, profile: &Profile, tenant: &str, query: &Given) -> Option<Job> {
-        let job = self.earlier().whole(profile, &tenant.to_ascii_lowercase(), query)?;
+        let job = self.earlier().whole(profile, tenant, query)?;
         Some(self.output(Job { rule: query.rule.clone(), ..job }))
     }
 
@@ -161,7 +160,7 @@ impl<'a> Run<'a> {
 
     async fn hunt(&self, tenant: &Tenant, query: &Given) -> Job {
         let subject = Subject::filled(&query.filled, self.plan.window.to);
-        let earlier = self.earlier().api(&tenant.profile.name, &tenant.id, query);
+        let earlier = self.earlier().api(&tenant.profile, &tenant.id, query);
         let api = choice::choose(self.plan.api, tenant, &subject, earlier).await;
         let (job, gone) = self.hunt_on(api, tenant, query, subject.clone()).await;
         if !gone || api.retires().is_none() || !tenant.may_hunt(Api::Graph).await {
@@ -191,7 +190,7 @@ impl<'a> Run<'a> {
         self.retirement.say(self.context, api);
         let quota = self.settings.quotas.of(wire::settings_api(api));
         let lane = self.wires.lane(&tenant.id, api, &quota, self.args.concurrency, self.case.earlier_calls());
-        let (id, window) = self.earlier().identity(&tenant.profile.name, &tenant.id, api, query);
+        let (id, window) = self.earlier().identity(&tenant.profile, &tenant.id, api, query);
         let witness = OfJob { job: id.clone(), observer: Arc::clone(&self.progress), beside: Arc::clone(&self.wires.witness) };
         let asker = Asker {
             transport: self.wires.transport(Arc::new(witness)),

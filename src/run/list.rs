@@ -7,7 +7,7 @@ use crate::{
         hunting::Api,
     },
     cli::PullArgs,
-    console::{print_data, table},
+    console::{laid_out, print_data, table},
     error::Result,
     settings::Settings,
 };
@@ -25,8 +25,11 @@ pub(super) async fn run(context: &Context, args: &PullArgs) -> Result<u8> {
         None => None,
     };
     let sources = sources::all(&catalogue, args.api);
-    let text =
-        if context.global.json { as_json(&catalogue, &sources, roles.as_ref()) } else { as_table(&catalogue, &sources, roles.as_ref()) };
+    let text = if context.global.json {
+        as_json(&catalogue, &sources, roles.as_ref())
+    } else {
+        as_table(&catalogue, &sources, roles.as_ref(), context.looked_at())
+    };
     print_data(&text)?;
     Ok(0)
 }
@@ -71,8 +74,13 @@ fn readable(roles: Option<&Roles>, source: &Source) -> Option<bool> {
     roles.map(|roles| roles.get(&source.api).is_some_and(|roles| source.is_open_to(roles)))
 }
 
-fn as_table(catalogue: &Catalogue, sources: &[Source], roles: Option<&Roles>) -> String {
-    let mut head = vec!["source", "permission", "window", "pages", "limit", "notes"];
+/// Columns from which all that is known of a source has room.
+const ROOMY: usize = 160;
+
+fn as_table(catalogue: &Catalogue, sources: &[Source], roles: Option<&Roles>, width: Option<usize>) -> String {
+    let roomy = width.is_none_or(|width| width >= ROOMY);
+    let mut head =
+        if roomy { vec!["source", "permission", "window", "notes", "pages", "limit"] } else { vec!["source", "permission", "window"] };
     if roles.is_some() {
         head.insert(1, "may read");
     }
@@ -82,16 +90,19 @@ fn as_table(catalogue: &Catalogue, sources: &[Source], roles: Option<&Roles>) ->
             source.full_name(),
             source.permission.clone(),
             source.time.as_ref().map_or_else(|| "whole".to_owned(), |time| time.field.clone()),
+            source.notes.clone(),
             format!("{}{}", paging(source.paging), source.page_size.map(|size| format!(" {size}")).unwrap_or_default()),
             limit(&catalogue.lane(&source.lane)),
-            source.notes.clone(),
         ];
+        if !roomy {
+            row.truncate(3);
+        }
         if let Some(readable) = readable(roles, source) {
             row.insert(1, if readable { "yes" } else { "no" }.to_owned());
         }
         table.add_row(row);
     }
-    format!("{table}\n")
+    format!("{}\n", laid_out(table, width))
 }
 
 fn as_json(catalogue: &Catalogue, sources: &[Source], roles: Option<&Roles>) -> String {

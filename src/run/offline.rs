@@ -117,6 +117,7 @@ impl Desk<'_> {
             kind: journal::Work::Hunt,
             name: query.name.clone(),
             tenant: OFFLINE.to_owned(),
+            tenant_name: None,
             profile: String::new(),
             api: OFFLINE.to_owned(),
             query_sha256: Some(sha256(&query.filled.whole)),
@@ -158,7 +159,7 @@ impl Desk<'_> {
 
     fn options(&self) -> Options {
         let now = self.bounds.map_or(self.context.now, |window| window.to);
-        let options = Options::new(now).with_time_aliases();
+        let options = Options::new(now).with_time_aliases().with_any_case();
         self.bounds.map_or(options.clone(), |window| options.with_window(window))
     }
 

@@ -30,10 +30,10 @@ use crate::{
     transport::Budget,
 };
 use sha2::{Digest, Sha256};
-use std::{fmt::Write, path::Path, sync::Arc};
+use std::{collections::BTreeMap, fmt::Write, path::Path, sync::Arc};
 
 /// Sources of a tenant that are pulled at the same time.
-const SIDE_BY_SIDE: usize = 6;
+const SIDE_BY_SIDE: usize = 12;
 
 pub(super) async fn run(context: &Context, args: &PullArgs) -> Result<u8> {
     if args.list {
@@ -52,9 +52,12 @@ async fn collect(context: &Context, args: &PullArgs) -> Result<Outcome> {
     let plan = Plan::new(args, &settings.sources, window, !args.all)?;
     one_output(args, &settings, &plan.sources)?;
     let session = Session::open(context, settings)?;
-    let outcome = match session.connect(|_| Ok(())).await {
-        Ok(tenants) => Ok(jobs(&session, &plan, &tenants).await),
-        Err(error) => Err(error),
+    let outcome = match whole(&session, &plan) {
+        Some(outcome) => Ok(outcome),
+        None => match session.connect(|_| Ok(())).await {
+            Ok(tenants) => Ok(jobs(&session, &plan, &tenants).await),
+            Err(error) => Err(error),
+        },
     };
     session.close(&outcome)?;
     outcome
@@ -87,21 +90,68 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Pulls every source from every tenant.
-pub(super) async fn jobs(session: &Session<'_>, plan: &Plan<'_>, tenants: &[Connected]) -> Outcome {
-    let run = Run { session, plan };
-    let mut jobs = Vec::new();
-    for tenant in tenants {
-        for source in &plan.sources {
-            jobs.push(Waiting { tenant: tenant.named.clone(), work: Box::pin(run.one(tenant, source)) });
+impl Plan<'_> {
+    /// Returns the pull of a source as it would be begun.
+    fn fresh(&self, profile: &str, tenant: &str, source: &Source) -> journal::Job {
+        journal::Job {
+            id: uuid::Uuid::new_v4().to_string(),
+            kind: journal::Work::Pull,
+            name: source.name.clone(),
+            tenant: tenant.to_owned(),
+            tenant_name: None,
+            profile: profile.to_owned(),
+            api: source.api.name().to_owned(),
+            query_sha256: self.args.filter.as_deref().map(sha256),
+            window: source.time.is_some().then_some(self.window),
         }
     }
+}
+
+/// Pulls every source from every tenant; what came of them is in the order in which they were named.
+pub(super) async fn jobs(session: &Session<'_>, plan: &Plan<'_>, tenants: &[Connected]) -> Outcome {
+    let run = Run { session, plan };
+    let (mut jobs, order) = (Vec::new(), by_turns(&plan.sources));
+    for (place, tenant) in tenants.iter().enumerate() {
+        for (at, source) in order.iter().filter_map(|at| Some((*at, plan.sources.get(*at)?))) {
+            let one = run.one(tenant, source);
+            jobs.push(Waiting { tenant: tenant.named.clone(), work: Box::pin(async move { ((place, at), one.await) }) });
+        }
+    }
+    let mut pulled = side_by_side(jobs, SIDE_BY_SIDE).await;
+    pulled.sort_by_key(|(place, _)| *place);
     let mut outcome = Outcome::default();
-    for pulled in side_by_side(jobs, SIDE_BY_SIDE).await {
+    for (_, pulled) in pulled {
         outcome.jobs.extend(pulled.job);
         outcome.skipped.extend(pulled.skip);
     }
     outcome
+}
+
+/// Returns all jobs where earlier runs left nothing to do of any: then nobody is called, not even for a token. A tenant that is named by
+/// a domain is not known without a call.
+pub(super) fn whole(session: &Session<'_>, plan: &Plan<'_>) -> Option<Outcome> {
+    let run = Run { session, plan };
+    let pairs = session.settings.profiles.iter().flat_map(|profile| profile.tenants.iter().map(move |tenant| (profile, tenant)));
+    let jobs = pairs.flat_map(|(profile, tenant)| plan.sources.iter().map(move |source| (profile, tenant, source)));
+    let jobs = jobs.map(|(profile, tenant, source)| {
+        let fresh = plan.fresh(&profile.name, &tenant.to_ascii_lowercase(), source);
+        let job = resume::whole(&session.case, plan.args, source, fresh, plan.window, &plan.formats)?;
+        Some(run.output(Job { name: source.display_name(), ..job }))
+    });
+    Some(Outcome { jobs: jobs.collect::<Option<Vec<_>>>()?, ..Outcome::default() })
+}
+
+/// The order in which sources are begun: one of each lane, then the next of each, so that no lane stands still.
+fn by_turns(sources: &[Source]) -> Vec<usize> {
+    let mut begun: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut turns: Vec<(usize, usize)> = Vec::new();
+    for (at, source) in sources.iter().enumerate() {
+        let turn = begun.entry(&source.lane).or_default();
+        turns.push((*turn, at));
+        *turn += 1;
+    }
+    turns.sort_unstable();
+    turns.into_iter().map(|(_, at)| at).collect()
 }
 
 /// Why a source is left out, and the permission that would help.
@@ -171,7 +221,8 @@ impl Run<'_> {
     async fn pull(&self, tenant: &Tenant, source: &Source) -> Result<Pulled> {
         let Session { settings, case, wires, progress, .. } = self.session;
         let endpoint = tenant.profile.cloud.endpoint(wire::settings_api(source.api))?;
-        let lane = |family: &str| wires.family(&tenant.id, source.api, family, &self.plan.catalogue, &settings.quotas, case);
+        let lane =
+            |family: &str| wires.family(&tenant.id, source.api, family, &self.plan.catalogue, &settings.quotas, case.earlier_calls());
         let job = self.job(tenant, source, (lane("mde-files"), lane("storage")));
         let witness = OfJob { job: job.job.clone(), observer: Arc::clone(progress), beside: Arc::clone(&wires.witness) };
         let transport = wires.transport(Arc::new(witness));
@@ -186,24 +237,15 @@ impl Run<'_> {
             lane: lane(&source.lane),
             deadline: settings.quotas.of(wire::settings_api(source.api)).timeout,
             prefer: source.prefer.clone(),
-            gateway_tries: None,
+            fault_tries: None,
         };
         let pulled = pull(&job, &client, case, progress.as_ref()).await;
         Ok(Pulled { job: pulled.job.map(|job| self.output(job)), skip: pulled.skip })
     }
 
     fn job(&self, tenant: &Tenant, source: &Source, file_lanes: (String, String)) -> PullJob {
-        let Plan { args, window, named, .. } = self.plan;
-        let fresh = journal::Job {
-            id: uuid::Uuid::new_v4().to_string(),
-            kind: journal::Work::Pull,
-            name: source.name.clone(),
-            tenant: tenant.id.clone(),
-            profile: tenant.profile.name.clone(),
-            api: source.api.name().to_owned(),
-            query_sha256: args.filter.as_deref().map(sha256),
-            window: source.time.is_some().then_some(*window),
-        };
+        let Plan { args, window, formats, named, .. } = self.plan;
+        let fresh = self.plan.fresh(&tenant.profile.name, &tenant.id, source);
         let resume::Doing { job, window, known_in, resumed } = resume::doing(&self.session.case, args, source, fresh, *window);
         PullJob {
             job,
@@ -211,6 +253,7 @@ impl Run<'_> {
             window,
             open: args.to.is_none() && !resumed,
             filter: args.filter.clone(),
+            formats: formats.clone(),
             resume: args.resume,
             known_in,
             via: match args.via {
@@ -220,11 +263,10 @@ impl Run<'_> {
             },
             file_lanes,
             named: *named,
-            formats: self.plan.formats.clone(),
         }
     }
 
-    /// Copies the objects to where `--output` says.
+    /// Copies the objects to where `--output` says: in the format that its name says, if they are stored in it, else in the first asked.
     fn output(&self, job: Job) -> Job {
         formats::output(&self.session.case, self.plan.args.output.as_deref(), &self.plan.formats, job)
     }

@@ -3,8 +3,9 @@
 use crate::{
     api::catalogue::Source,
     cli::PullArgs,
+    collect::report,
     journal::{self, Known},
-    store::Case,
+    store::{Case, Format},
     time::Window,
 };
 
@@ -29,6 +30,32 @@ pub(super) fn doing(case: &Case, args: &PullArgs, source: &Source, fresh: journa
     let resumed = known.is_some();
     let job = known.map_or_else(|| fresh.clone(), |known| journal::Job { id: known.id.clone(), window: known.window, ..fresh.clone() });
     Doing { window: job.window.unwrap_or(window), job, known_in, resumed }
+}
+
+/// Returns the report of a pull that `--resume` would go on with and of which nothing is left to do.
+pub(super) fn whole(
+    case: &Case,
+    args: &PullArgs,
+    source: &Source,
+    fresh: journal::Job,
+    window: Window,
+    formats: &[Format],
+) -> Option<report::Job> {
+    let doing = doing(case, args, source, fresh, window);
+    let known = case.jobs().iter().rfind(|known| doing.resumed && known.job.id == doing.job.id)?;
+    let ended = known.ended.as_ref().filter(|ended| ended.status == journal::Outcome::Complete)?;
+    let stored = |format: &Format| known.files.iter().any(|file| file.format == format.name());
+    formats.iter().all(stored).then(|| report::Job {
+        tenant: known.job.tenant.clone(),
+        profile: known.job.profile.clone(),
+        api: known.job.api.clone(),
+        rows: ended.rows,
+        counted: ended.counted,
+        counted_at: ended.counted_at,
+        files: known.files.iter().map(Into::into).collect(),
+        notes: vec!["it was whole already: nothing was asked".to_owned()],
+        ..report::Job::empty(report::JobKind::Pull, &known.job.name, doing.window)
+    })
 }
 
 fn is_same(known: &Known, fresh: &journal::Job) -> bool {

@@ -2,7 +2,10 @@
 
 use super::{allowed, wire::settings_api};
 use crate::{
-    api::catalogue::{Catalogue, Source},
+    api::{
+        catalogue::{Catalogue, Paging, Source},
+        hunting::Api,
+    },
     cli::ApiChoice,
     error::{Error, Kind, Result},
     settings::{self, Feature, Profile},
@@ -13,10 +16,28 @@ pub(super) fn catalogue(own: &[settings::Source]) -> Result<Catalogue> {
     let mut catalogue = Catalogue::built_in()?;
     for source in own {
         let api = allowed::HUNTERS.into_iter().find(|api| settings_api(*api) == source.api);
-        let settings::Source { name, path, time_field, .. } = source;
-        catalogue.add(Source::custom(name, api.unwrap_or(crate::api::hunting::Api::Graph), path, time_field.as_deref()));
+        catalogue.add(custom(source, api.unwrap_or(Api::Graph)));
     }
     Ok(catalogue)
+}
+
+fn custom(own: &settings::Source, api: Api) -> Source {
+    let usual = Source::custom(&own.name, api, &own.path, own.time_field.as_deref());
+    let paging = match own.paging.as_deref() {
+        Some("link") => Paging::Link,
+        Some("skip") => Paging::Skip,
+        Some("cursor") => Paging::Cursor,
+        Some("single") => Paging::Single,
+        _ => usual.paging,
+    };
+    Source {
+        paging,
+        permission: own.permission.clone().unwrap_or_default(),
+        page_size: own.page_size.or(usual.page_size),
+        id: own.id_field.clone().unwrap_or(usual.id),
+        updated: own.updated_field.clone(),
+        ..usual
+    }
 }
 
 /// Finds what was named, each once. Bare names are of the one API that was chosen, where one was.

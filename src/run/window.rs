@@ -46,7 +46,8 @@ pub(super) fn not_too_many(window: Window, mode: SliceMode) -> Result<()> {
 /// Returns what to say of a window that reaches back further than Defender's tables do, where any is read: it is asked for all the
 /// same, and the rows of a Sentinel workspace come.
 pub(super) fn beyond_retention(window: Window, now: Timestamp, subject: &Subject) -> Option<String> {
-    let older = now.duration_since(window.from) > DEFAULT && subject.is_of_defender();
+    // Windows begin at a tick of 100 ns, so thirty days back from now are a little more.
+    let older = now.duration_since(window.from) > DEFAULT + jiff::SignedDuration::from_micros(1) && subject.is_of_defender();
     older.then(|| {
         "the window begins more than 30 days ago, and Defender's tables keep 30 days: what is older comes from Sentinel only".into()
     })

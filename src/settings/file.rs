@@ -91,6 +91,11 @@ pub(super) struct Source {
     pub(super) api: String,
     pub(super) path: String,
     pub(super) time_field: Option<String>,
+    pub(super) permission: Option<String>,
+    pub(super) paging: Option<String>,
+    pub(super) page_size: Option<u32>,
+    pub(super) id_field: Option<String>,
+    pub(super) updated_field: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

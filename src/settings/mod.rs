@@ -21,7 +21,7 @@ pub use credential::{Assertion, Credential, SecretSource, Sign, read_bytes, read
 pub use env::Env;
 pub use file::ConfigFile;
 pub use profile::{Profile, VaultAuth, VaultLogin};
-pub use quota::{Quota, Quotas};
+pub use quota::{Quota, Quotas, Said};
 pub use starter::STARTER;
 pub use writer::{NewProfile, check_profile, write_profile};
 
@@ -68,6 +68,16 @@ pub struct Source {
     pub path: String,
     /// The field that a window is held against; without one the source is pulled whole.
     pub time_field: Option<String>,
+    /// The application permission that it needs.
+    pub permission: Option<String>,
+    /// How its pages are had: `link`, `skip`, `cursor`, `single`.
+    pub paging: Option<String>,
+    /// Objects that a page is asked to hold.
+    pub page_size: Option<u32>,
+    /// The field that tells an object from others; `id` without one.
+    pub id_field: Option<String>,
+    /// The field that tells an object's versions apart.
+    pub updated_field: Option<String>,
 }
 
 /// Default of `--max-wait`.
@@ -101,12 +111,21 @@ pub fn resolve(global: &Global, env: &Env, cwd: &Path) -> Result<Settings> {
 }
 
 /// Names that a person may type, for completions.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
     /// Profiles of the configuration.
     pub profiles: Vec<String>,
     /// Clouds, those of the configuration too.
     pub clouds: Vec<String>,
+    /// Sources of one's own: `graph/guests`.
+    pub sources: Vec<String>,
+}
+
+impl Names {
+    /// Returns those that need no configuration.
+    pub fn built_in() -> Self {
+        Self { profiles: Vec::new(), clouds: Cloud::names().map(str::to_owned).collect(), sources: Vec::new() }
+    }
 }
 
 /// Returns the names that the configuration adds to those that are built in.
@@ -115,8 +134,11 @@ pub struct Names {
 /// [`Kind::Usage`] where the configuration file is wrong.
 pub fn names(global: &Global, env: &Env, cwd: &Path) -> Result<Names> {
     let (file, _) = read_file(global, env, cwd)?;
-    let clouds = Cloud::names().map(str::to_owned).chain(file.clouds.into_keys());
-    Ok(Names { profiles: file.profiles.into_keys().collect(), clouds: clouds.collect() })
+    let mut names = Names::built_in();
+    names.profiles.extend(file.profiles.into_keys());
+    names.clouds.extend(file.clouds.into_keys());
+    names.sources.extend(file.sources.into_iter().map(|(name, source)| format!("{}/{name}", source.api)));
+    Ok(names)
 }
 
 /// Resolves the case directory alone, for commands that need no tenant.
@@ -258,7 +280,12 @@ fn source((name, raw): (String, file::Source)) -> Result<Source> {
         let message = format!("[sources.{name}]: `path` does not begin with one slash");
         return Err(Error::new(Kind::Usage, message).hint("write it as /v1.0/users, without the host"));
     }
-    Ok(Source { name, api, path: raw.path, time_field: raw.time_field })
+    let file::Source { path, time_field, permission, paging, page_size, id_field, updated_field, .. } = raw;
+    if let Some(unknown) = paging.as_ref().filter(|paging| !["link", "skip", "cursor", "single"].contains(&paging.as_str())) {
+        let message = format!("[sources.{name}]: `{unknown}` is no way of paging");
+        return Err(Error::new(Kind::Usage, message).hint("link, skip, cursor or single; without it, the way of the API's lists"));
+    }
+    Ok(Source { name, api, path, time_field, permission, paging, page_size, id_field, updated_field })
 }
 
 #[cfg(test)]

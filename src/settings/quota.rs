@@ -30,8 +30,26 @@ pub struct Quotas {
     graph: Quota,
     xdr: Quota,
     mde: Quota,
-    /// Whether the configuration says how fast Graph, XDR and MDE may be asked.
-    said: [bool; 3],
+    /// What the configuration says of Graph, XDR and MDE.
+    said: [Said; 3],
+}
+
+/// A pace that was said, as far as it was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// Calls a minute.
+    pub per_minute: Option<u32>,
+    /// Calls an hour.
+    pub per_hour: Option<u32>,
+    /// Calls under way at once.
+    pub in_flight: Option<u16>,
+}
+
+impl Said {
+    /// Says whether it is more than the documented pace of hunting: then the tenant's limits are others than those that are documented.
+    pub fn is_raised(self) -> bool {
+        self.per_minute.is_some_and(|calls| calls > HUNTING.calls_per_minute)
+    }
 }
 
 /// Microsoft's pages on advanced hunting (2026): at least 45 calls a minute a tenant, 100,000 rows and 50 MB an answer.
@@ -52,7 +70,12 @@ const MDE_CALLS_PER_HOUR: u32 = 1_500;
 
 impl Default for Quotas {
     fn default() -> Self {
-        Self { graph: HUNTING, xdr: HUNTING, mde: Quota { calls_per_hour: Some(MDE_CALLS_PER_HOUR), ..HUNTING }, said: [false; 3] }
+        Self {
+            graph: HUNTING,
+            xdr: HUNTING,
+            mde: Quota { calls_per_hour: Some(MDE_CALLS_PER_HOUR), ..HUNTING },
+            said: [Said::default(); 3],
+        }
     }
 }
 
@@ -66,10 +89,9 @@ impl Quotas {
         }
     }
 
-    /// Returns the pace of an API where the configuration says one: it holds for all of the API then, not for hunting alone.
-    pub fn said(&self, api: Api) -> Option<Quota> {
-        let at = Api::ALL.iter().position(|one| *one == api)?;
-        self.said.get(at).copied().unwrap_or_default().then(|| self.of(api))
+    /// Returns the pace that the configuration says for an API: it holds for all of it, not for hunting alone.
+    pub fn said(&self, api: Api) -> Said {
+        Api::ALL.iter().position(|one| *one == api).and_then(|at| self.said.get(at)).copied().unwrap_or_default()
     }
 
     pub(super) fn resolve(raw: &BTreeMap<String, file::Quota>) -> Result<Self> {
@@ -78,7 +100,7 @@ impl Quotas {
             let api = Api::parse(name).map_err(|error| error.context(format_args!("[quotas.{name}]")))?;
             let quota = overlay(quotas.of(api), limits).map_err(|error| error.context(format_args!("[quotas.{name}]")))?;
             if let Some(said) = Api::ALL.iter().position(|one| *one == api).and_then(|at| quotas.said.get_mut(at)) {
-                *said = limits.calls_per_minute.is_some();
+                *said = Said { per_minute: limits.calls_per_minute, per_hour: limits.calls_per_hour, in_flight: limits.in_flight };
             }
             match api {
                 Api::Graph => quotas.graph = quota,

@@ -13,11 +13,7 @@ use crate::{
     error::{Error, Kind, Result},
     journal::{self, CaseSealed, Closing, Event, Ledger, Outer, Signatory, disk, layout},
 };
-use std::{
-    fs, io,
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::{fs, io, io::Write, path::Path};
 use tempfile::TempPath;
 
 /// A case about to be sealed.
@@ -114,7 +110,7 @@ pub(super) fn read(dir: &Path) -> Result<Option<Seal>> {
     Ok(Some(Seal { sums, signature: read_if_there(&dir.join(layout::SUMS_SIGNATURE))? }))
 }
 
-fn read_if_there(path: &PathBuf) -> Result<Option<Vec<u8>>> {
+fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -38,6 +38,9 @@ pub struct Call {
     /// After so many answers in a row that a gateway gives where a result is too large (502, 504) or none came in time, the
     /// call ends, so that the caller can ask for less. None: they are tried again as other faults are.
     pub gateway_tries: Option<u32>,
+    /// After so many failures of the service in a row (5xx, or no answer in time) the call ends, so that the caller can ask otherwise.
+    /// None: they are tried again.
+    pub fault_tries: Option<u32>,
     /// It changes something, so that a try whose fate is unknown (no answer, a broken one, 5xx) ends the call: the caller looks
     /// what became of it before it asks again.
     pub once: bool,
@@ -61,6 +64,7 @@ impl Call {
             idle: Duration::from_mins(2),
             throttle_base: Duration::from_secs(2),
             gateway_tries: None,
+            fault_tries: None,
             once: false,
             bare: false,
         }

@@ -92,6 +92,15 @@ impl Outcome {
         }
     }
 
+    /// Says whether the service failed, and not the way to it or the question.
+    pub(super) fn is_service_fault(&self) -> bool {
+        match self {
+            Self::Answered(answered) => answered.head.status >= 500,
+            Self::Late { .. } => true,
+            _ => false,
+        }
+    }
+
     /// Says whether the service failed as it does when a query is too heavy for it, or for a moment: tried again twice, the query is
     /// made smaller (apis.md 4.7).
     pub(super) fn is_heavy(&self) -> bool {

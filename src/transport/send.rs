@@ -35,6 +35,8 @@ const WORTH_TELLING: Duration = Duration::from_secs(1);
 struct Progress {
     tries: u32,
     gateways: u32,
+    /// Failures of the service in a row.
+    faults: u32,
     bearer: Option<Secret>,
     /// The bearer that the service refused, until there is another.
     rejected: Option<Secret>,
@@ -134,9 +136,11 @@ impl Transport {
         let fault = outcome.fault(self.reached(call));
         let heavy = outcome.is_heavy();
         progress.gateways = if heavy || outcome.is_gateway() { progress.gateways + 1 } else { 0 };
+        progress.faults = if outcome.is_service_fault() { progress.faults + 1 } else { 0 };
         let course = course(call, budget, progress);
         let mut decision = decide(fault, &course);
-        if call.gateway_tries.is_some_and(|most| progress.gateways >= most + u32::from(heavy)) {
+        let enough = |most: Option<u32>, so_many: u32| most.is_some_and(|most| so_many >= most);
+        if enough(call.gateway_tries.map(|most| most + u32::from(heavy)), progress.gateways) || enough(call.fault_tries, progress.faults) {
             decision = Decision::GiveUp;
         }
         if call.once && outcome.is_open() {
@@ -156,18 +160,6 @@ impl Transport {
                 Ok(())
             }
             Decision::GiveUp => Err(failure::error(call, outcome, &course, progress.bearer.as_ref())),
-        }
-    }
-
-    /// Waits until the process is to end, or so long.
-    ///
-    /// # Errors
-    /// [`Kind::Interrupted`].
-    pub async fn linger(&self, doing: &str, length: Duration) -> Result<()> {
-        tokio::select! {
-            biased;
-            () = self.cancel.cancelled() => Err(Error::new(Kind::Interrupted, format!("{doing}: interrupted"))),
-            () = tokio::time::sleep(length) => Ok(()),
         }
     }
 

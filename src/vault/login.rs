@@ -194,7 +194,7 @@ fn completed(answer: Vec<u8>) -> Vec<u8> {
     if !fields.contains_key("accessToken") {
         return answer;
     }
-    if !fields.get("expires_on").is_some_and(serde_json::Value::is_i64)
+    if fields.get("expires_on").is_none_or(|seconds| !seconds.is_i64())
         && let Some(seconds) = fields.get("expiresOn").and_then(serde_json::Value::as_str).and_then(local_time)
     {
         fields.insert("expires_on".to_owned(), seconds.into());

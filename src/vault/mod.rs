@@ -11,9 +11,9 @@ mod login;
 mod wire;
 
 pub use address::{Address, Object};
-pub(crate) use keep::{checked_name, is_conflict, is_deleted};
-pub use keep::{Creation, Family, HeldCertificate, HeldSecret, NewCertificate, NewSecret, Planned};
 pub use errors::{WALLS, Wall};
+pub use keep::{Creation, Family, HeldCertificate, HeldSecret, NewCertificate, NewSecret, Planned};
+pub(crate) use keep::{checked_name, is_conflict, is_deleted};
 pub use login::{Bearer, Login, Session};
 
 use crate::{

@@ -20,7 +20,17 @@ pub(crate) fn window() -> Window {
 
 pub(crate) fn job(id: &str) -> Job {
     let (tenant, api, query_sha256) = (TENANT.to_owned(), "graph".to_owned(), Some("ab".repeat(32)));
-    Job { id: id.into(), kind: Work::Hunt, name: "q".into(), tenant, profile: "p".into(), api, query_sha256, window: Some(window()) }
+    Job {
+        id: id.into(),
+        kind: Work::Hunt,
+        name: "q".into(),
+        tenant,
+        profile: "p".into(),
+        api,
+        query_sha256,
+        window: Some(window()),
+        ..Job::default()
+    }
 }
 
 pub(crate) fn open(dir: &Path) -> Case {

@@ -57,7 +57,7 @@ fn table(text: &str) -> Vec<String> {
 }
 
 /// The rows alone, sorted where the query does not sort.
-fn rows(text: &str) -> Vec<String> {
+pub(crate) fn rows(text: &str) -> Vec<String> {
     let mut rows = table(text).split_off(1);
     if !text.contains("sort by") && !text.contains("order by") && !text.contains("top ") {
         rows.sort();
@@ -66,7 +66,7 @@ fn rows(text: &str) -> Vec<String> {
 }
 
 /// The single row of a `print`.
-fn printed(values: &str) -> String {
+pub(crate) fn printed(values: &str) -> String {
     rows(&format!("print {values}")).remove(0)
 }
 

@@ -16,7 +16,8 @@ fn sent(text: &str, window: Window) -> Vec<(String, String)> {
     sent.extend(subject.count(window).map(|count| ("count".to_owned(), count)));
     if subject.cuttable().is_ok() {
         sent.push(("part".to_owned(), subject.piece(window, Some((3, 16)))));
-        sent.extend(subject.histograms(window).into_iter().enumerate().map(|(form, text)| (format!("histogram {form}"), text)));
+        // The first that there is; the others are for services that refuse it.
+        sent.extend(subject.histograms(window).into_iter().take(1).map(|text| ("histogram".to_owned(), text)));
     }
     sent
 }

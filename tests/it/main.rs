@@ -7,9 +7,9 @@
     reason = "helpers of tests fail where they stand, as tests do"
 )]
 
+mod advice;
 #[cfg(feature = "lab")]
 mod app;
-mod advice;
 #[cfg(feature = "lab")]
 mod azure_cli;
 mod bench;
@@ -17,6 +17,7 @@ mod case;
 mod case_death;
 mod check;
 mod command_tree;
+mod completions;
 #[cfg(feature = "lab")]
 mod credentials;
 #[cfg(feature = "lab")]
@@ -25,6 +26,9 @@ mod death;
 mod engine;
 #[cfg(feature = "engine")]
 mod engine_corpus;
+mod engine_semantics;
+#[cfg(feature = "engine")]
+mod engine_support;
 #[cfg(feature = "lab")]
 mod examples;
 mod export;

@@ -49,7 +49,7 @@ pub(crate) fn pfx(name: &str) -> Vec<u8> {
     builder.build2(PASSWORD).unwrap().to_der().unwrap()
 }
 
-fn pem(name: &str, key_of: &str) -> Vec<u8> {
+pub(crate) fn pem(name: &str, key_of: &str) -> Vec<u8> {
     let (certificate, key) = (pair(name).cert.unwrap(), pair(key_of).pkey.unwrap());
     let key = key.private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), PASSWORD.as_bytes()).unwrap();
     [certificate.to_pem().unwrap(), key].concat()

@@ -51,7 +51,7 @@ fn job<'a>(summary: &'a Value, name: &str) -> &'a Value {
 /// Name, service, path, and whether its pages go by `$skip`.
 const LISTS: &[(&str, Service, &str)] = &[
     ("alerts", Service::Graph, "/v1.0/security/alerts_v2"),
-    ("incidents", Service::Graph, "/v1.0/security/incidents"),
+    ("incidents", Service::Graph, "/v1.0/security/incidents?$expand=alerts"),
     ("secure-scores", Service::Graph, "/v1.0/security/secureScores"),
     ("secure-score-control-profiles", Service::Graph, "/v1.0/security/secureScoreControlProfiles"),
     ("risky-users", Service::Graph, "/v1.0/identityProtection/riskyUsers"),

@@ -105,7 +105,7 @@ async fn every_sample_goes_through_its_source_whole() {
             lane: "t/graph".to_owned(),
             deadline: Duration::from_secs(5),
             prefer: source.prefer.clone(),
-            gateway_tries: None,
+            fault_tries: None,
         };
         let mut kept = Kept::default();
         let page = client.page("pulling", &client.url(&source.path).unwrap(), &mut kept).await.unwrap();

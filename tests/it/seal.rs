@@ -2,7 +2,10 @@
 //! another.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests too, though clippy does not see it")]
 
-use crate::case::{assert_clean, open, run, store, verify};
+use crate::{
+    case::{assert_clean, open, run, store, verify},
+    support::Bench,
+};
 use ircollect::{
     error::Kind,
     journal::{Signatory, Trouble},
@@ -128,6 +131,25 @@ fn a_kill_between_any_two_steps_is_made_good() {
         assert!(report.ok && report.notes.len() == names.len(), "{report:?}");
         assert_eq!(Case::open(dir, "0").unwrap_err().code(), "CaseSealed");
         assert_clean(dir);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_sealing_that_is_killed_at_any_moment_leaves_a_case_that_verifies() {
+    let mut chance = fastrand::Rng::with_seed(3);
+    for _ in 0..12 {
+        let bench = Bench::new();
+        run(&bench.case(), "1");
+        let mut child = bench.command(&["case", "seal"]).stderr(std::process::Stdio::null()).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_micros(chance.u64(0..60_000)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        bench.run(&["case", "verify"]).expect(0);
+        let sealed = bench.case().join("SHA256SUMS").exists();
+        bench.run(&["case", "seal"]).expect(if sealed { 7 } else { 0 });
+        bench.run(&["case", "verify"]).expect(0);
+        assert!(sums_agree(&bench.case()));
     }
 }
 

@@ -189,3 +189,41 @@ fn the_usual_variable_fills_in_a_files_password() {
     let other = with_env(site, &[("AZURE_CLIENT_CERTIFICATE_PASSWORD", "of another file")]).run(&["token", "--api", "graph"]).expect(3);
     assert!(other.stderr.contains("CertificatePasswordNeeded"), "{}", other.stderr);
 }
+
+/// What Entra would refuse is refused here, before anybody is asked.
+#[test]
+fn a_certificate_that_proves_nothing_causes_no_request() {
+    let authority = Server::http(|_, _| token("t"));
+    let pem = |name: &str, key: &str| String::from_utf8(crate::matrix::pem(name, key)).unwrap();
+    let whole = pem("ir-app", "ir-app");
+    let keyless = whole.split("-----BEGIN ENCRYPTED").next().unwrap().to_owned();
+    let early = String::from_utf8(early()).unwrap();
+    let files = [
+        (pem("ir-app-ec", "ir-app-ec"), "CertificateKeyKind", "RSA key of 2048 bits"),
+        (keyless, "CertificateKeyMissing", "export it with the key"),
+        (pem("ir-app-expired", "ir-app-expired"), "CertificateExpired", "make a new certificate"),
+        (early, "CertificateNotYetValid", "check this machine's clock"),
+        (pem("ir-app", "ir-app-unregistered"), "CertificateKeyMismatch", "export both"),
+        (whole[..whole.len() / 2].to_owned(), "(Certificate", "hint: "),
+    ];
+    for (file, code, advice) in files {
+        let credential = "credential = { certificate_file = \"app.pem\", password_env = \"IR_PASSWORD\" }";
+        let bench = own_cloud(&authority, &authority.url(), credential).env("IR_PASSWORD", crate::matrix::PASSWORD);
+        bench.write("app.pem", file);
+        let outcome = bench.run(&["token", "--api", "graph"]).expect(3);
+        assert!(outcome.stderr.contains(code) && outcome.stderr.contains(advice), "{code}: {}", outcome.stderr);
+    }
+    assert_eq!(authority.seen().len(), 0);
+}
+
+/// A certificate whose time begins tomorrow.
+fn early() -> Vec<u8> {
+    use openssl::{asn1::Asn1Time, hash::MessageDigest, x509::X509Builder};
+    let key = rsa();
+    let mut builder = X509Builder::new().unwrap();
+    builder.set_pubkey(&key).unwrap();
+    builder.set_not_before(&Asn1Time::days_from_now(1).unwrap()).unwrap();
+    builder.set_not_after(&Asn1Time::days_from_now(9).unwrap()).unwrap();
+    builder.sign(&key, MessageDigest::sha256()).unwrap();
+    [builder.build().to_pem().unwrap(), key.private_key_to_pem_pkcs8().unwrap()].concat()
+}

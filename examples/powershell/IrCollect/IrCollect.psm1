@@ -296,7 +296,7 @@ function Test-IrCollect {
     .SYNOPSIS
         Says whether a collection would work: one object a check, or with -Quiet true or false.
     .EXAMPLE
-        if (-not (Test-IrCollect -Quiet)) { Test-IrCollect | Where-Object status -eq 'fails' }
+        if (-not (Test-IrCollect -Quiet)) { Test-IrCollect | Where-Object status -eq 'failed' }
     #>
     [CmdletBinding()]
     param([string] $Config, [string] $Cloud, [string[]] $ProfileName, [string[]] $Tenant, [switch] $Quiet)

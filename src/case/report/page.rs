@@ -15,7 +15,7 @@ use crate::{
     console::{grouped, size},
     error::Result,
     journal::{Event, JobStatus, Known, RunStatus, Skipped, Status, Work},
-    kql::tables,
+    kql::{self, tables},
     store::CaseView,
     time::rfc3339,
 };
@@ -26,6 +26,8 @@ use std::collections::BTreeSet;
 const COLUMNS: usize = 12;
 /// Characters of a query that are shown.
 const QUERY: usize = 6_000;
+/// Tables of a query that are named.
+const TABLES: usize = 6;
 /// Gaps of a job that are listed; how many more there are is said.
 const GAPS: usize = 100;
 
@@ -180,8 +182,7 @@ fn one_job(
     progress: &dyn Fn(u64),
 ) -> Result<Job> {
     let known = &status.known;
-    let reads = reads(known);
-    let mut scan = Scan::new(options.rows, reads == "AlertInfo" || (coverage.kind == Work::Pull && coverage.name.ends_with("alerts")));
+    let mut scan = Scan::new(options.rows, is_of_alerts(known));
     for file in &known.files {
         scan.file(case, file, progress)?;
     }
@@ -191,7 +192,7 @@ fn one_job(
         anchor,
         kind: if coverage.kind == Work::Hunt { "hunt" } else { "pull" },
         name: coverage.name.clone(),
-        reads,
+        reads: reads(known),
         tenant: coverage.tenant.clone(),
         profile: coverage.profile.clone(),
         api: coverage.api.clone(),
@@ -219,13 +220,22 @@ fn one_job(
     })
 }
 
-/// The table that a query's rows are of, or the source.
+fn query_of(known: &Known) -> Option<&str> {
+    known.files.iter().filter(|file| file.job.kind == Work::Hunt).find_map(|file| file.query.as_deref())
+}
+
+/// The tables that a query reads.
 fn reads(known: &Known) -> String {
+    let query = query_of(known).and_then(|query| kql::parse(query).ok());
+    let names: Vec<String> = query.iter().flat_map(|query| kql::reading::read(query).tables).map(|table| table.name).take(TABLES).collect();
+    names.join(", ")
+}
+
+/// Tells whether a job's rows are alerts.
+fn is_of_alerts(known: &Known) -> bool {
     match known.job.kind {
-        Work::Hunt => {
-            known.files.iter().find_map(|file| file.query.as_deref()).and_then(table_of).map(|(name, _)| name).unwrap_or_default()
-        }
-        Work::Pull => String::new(),
+        Work::Pull => known.job.name.rsplit('/').next() == Some("alerts"),
+        Work::Hunt => query_of(known).and_then(table_of).is_some_and(|(table, _)| table == "AlertInfo"),
     }
 }
 
@@ -273,8 +283,8 @@ fn missing(status: &Status, jobs: &[Coverage], skipped: Vec<Skipped>, options: &
 /// Every hunting table that some query read.
 fn asked(status: &Status) -> BTreeSet<String> {
     let queries = status.jobs.iter().flat_map(|job| &job.known.files).filter_map(|file| file.query.as_deref());
-    let parsed = queries.collect::<BTreeSet<_>>().into_iter().filter_map(|query| crate::kql::parse(query).ok());
-    parsed.flat_map(|query| crate::kql::reading::read(&query).tables).map(|table| table.name).collect()
+    let parsed = queries.collect::<BTreeSet<_>>().into_iter().filter_map(|query| kql::parse(query).ok());
+    parsed.flat_map(|query| kql::reading::read(&query).tables).map(|table| table.name).collect()
 }
 
 fn run(run: &RunStatus) -> Run {

@@ -16,6 +16,7 @@ use url::Url;
 pub(super) struct Ask {
     /// Conditions of the filter.
     pub(super) filter: Vec<String>,
+    pub(super) expand: Option<String>,
     pub(super) order: Option<String>,
     pub(super) top: Option<u32>,
     pub(super) skip: Option<u64>,
@@ -30,7 +31,7 @@ impl Desk<'_> {
             filter.extend(begin(time, window.from));
             filter.extend(end(time, window.to).filter(|_| !open));
         }
-        Ask { filter, order: None, top: source.page_size, skip: None }
+        Ask { filter, expand: source.expand.clone(), order: None, top: source.page_size, skip: None }
     }
 
     /// Returns the URL of a page.
@@ -53,6 +54,7 @@ impl Desk<'_> {
         if !filter.is_empty() {
             pairs.push(format!("$filter={}", encoded(&filter.join(" and "))));
         }
+        pairs.extend(ask.expand.iter().map(|expand| format!("$expand={}", encoded(expand))));
         pairs.extend(ask.order.iter().map(|order| format!("$orderby={}", encoded(order))));
         let size = if self.job.source.paging == Paging::Export { "pageSize" } else { "$top" };
         pairs.extend(ask.top.map(|top| format!("{size}={top}")));

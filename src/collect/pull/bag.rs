@@ -5,7 +5,10 @@
 
 use super::fields::{Fields, Names};
 use crate::{
-    api::{catalogue::Source, pages::Objects},
+    api::{
+        catalogue::{Paging, Source},
+        pages::Objects,
+    },
     error::Result,
     store::{Draft, Mark},
     time::{Window, parse_time},
@@ -25,8 +28,9 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    fn key(&self, fields: &Fields, object: &[u8]) -> Option<(u64, u64)> {
-        let id = fields.id.as_deref()?;
+    /// Objects without an id are told apart by their text where pages overlap, and else are not.
+    fn key(&self, fields: &Fields, object: &[u8], overlaps: bool) -> Option<(u64, u64)> {
+        let id = fields.id.as_deref().or(overlaps.then_some(""))?;
         let version = fields.updated.as_deref().map_or(object, str::as_bytes);
         Some((self.hashers.0.hash_one((id, version)), self.hashers.1.hash_one((id, version))))
     }
@@ -42,6 +46,8 @@ pub(super) struct Rules {
     to: Option<Timestamp>,
     /// Whether objects are told apart.
     distinct: bool,
+    /// Whether pages overlap.
+    overlaps: bool,
 }
 
 impl Rules {
@@ -51,7 +57,7 @@ impl Rules {
         let names = Names { id: source.id.clone(), updated: source.updated.clone(), time: time.map(|time| time.field.clone()) };
         let from = window.filter(|_| time.is_some_and(|time| !time.from.is_empty())).map(|window| window.from);
         let to = window.filter(|_| !open && time.is_some_and(|time| !time.to.is_empty())).map(|window| window.to);
-        Self { names, from, to, distinct }
+        Self { names, from, to, distinct, overlaps: source.paging == Paging::Skip }
     }
 }
 
@@ -109,6 +115,8 @@ pub(super) struct Leaf {
     pub(super) outside: u64,
     /// Whether the first was known already.
     pub(super) first_known: bool,
+    /// The newest time.
+    pub(super) newest: Option<Timestamp>,
 }
 
 /// A file that fills.
@@ -129,7 +137,7 @@ impl Bag {
 
     /// Takes down a version that is stored elsewhere.
     pub(super) fn know(&mut self, object: &[u8]) {
-        if let Some(key) = self.seen.key(&self.rules.names.read(object), object) {
+        if let Some(key) = self.seen.key(&self.rules.names.read(object), object, self.rules.overlaps) {
             self.seen.keys.insert(key);
         }
     }
@@ -142,13 +150,19 @@ impl Bag {
         Ok(())
     }
 
+    /// Keeps the page that is open: it came whole.
+    pub(super) fn keep_page(&mut self) {
+        self.fresh.clear();
+        self.mark = None;
+    }
+
     /// Drops what came of the page that is open.
     pub(super) fn drop_page(&mut self) -> Result<()> {
         for key in self.fresh.drain(..) {
             self.seen.keys.remove(&key);
         }
-        self.leaf = Leaf::default();
         if let Some((mark, course)) = &self.mark {
+            self.leaf = Leaf::default();
             self.course = course.clone();
             if self.draft.rows() != mark.rows() {
                 self.draft.back_to(mark)?;
@@ -186,8 +200,9 @@ impl Objects for Bag {
         let time = fields.time.as_deref().and_then(|text| parse_time(text).ok());
         if self.rules.names.time.is_some() {
             self.course.take(time, fields.time.as_deref());
+            self.leaf.newest = self.leaf.newest.max(time);
         }
-        if let Some(key) = self.seen.key(&fields, raw) {
+        if let Some(key) = self.seen.key(&fields, raw, self.rules.overlaps) {
             if self.seen.keys.contains(&key) {
                 self.leaf.again += 1;
                 self.leaf.first_known |= self.leaf.all == 1;

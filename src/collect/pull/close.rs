@@ -13,25 +13,16 @@ impl Desk<'_> {
         if let Err(error) = self.put_together(&mut state).await {
             state.failure.get_or_insert(error);
         }
-        self.note(&mut state);
+        note(&mut state);
         let skip = self.left_out(&state);
         let report = self.report(&mut state, skip.is_some());
-        let told = self.tell_journal(&state, &report, skip.as_ref());
+        let told = if state.already.is_some() { Ok(()) } else { self.tell_journal(&state, &report, skip.as_ref()) };
         let report = match told {
             Ok(()) => report,
             Err(error) => report::Job { status: report::JobStatus::Partial, error: Some((&error).into()), ..report },
         };
         self.observer.ended(&self.job.job, &report);
         Pulled { job: (skip.is_none() || self.job.named).then_some(report), skip }
-    }
-
-    fn note(&self, state: &mut State) {
-        if state.again > 0 {
-            state.notes.push(format!("{} objects came again as they were, and are stored once", state.again));
-        }
-        if state.outside > 0 {
-            state.notes.push(format!("{} objects that the service sent are not of the window, and are left out", state.outside));
-        }
     }
 
     /// Says why the source is left out, where nothing of it could be had.
@@ -67,7 +58,7 @@ impl Desk<'_> {
             profile: self.job.job.profile.clone(),
             api: self.job.job.api.clone(),
             rows: state.stored.iter().map(|stored| stored.file.rows).sum(),
-            counted: state.counted,
+            counted: state.counted.or_else(|| state.already.as_ref()?.counted),
             notes: state.notes.clone(),
             calls: effort.calls,
             retries: effort.retries,
@@ -95,5 +86,14 @@ impl Desk<'_> {
             return Ok(());
         }
         journal.append(journal::Event::JobEnded(report.ended(self.job.job.clone())))
+    }
+}
+
+fn note(state: &mut State) {
+    if state.again > 0 {
+        state.notes.push(format!("{} objects came again as they were, and are stored once", state.again));
+    }
+    if state.outside > 0 {
+        state.notes.push(format!("{} objects that the service sent are not of the window, and are left out", state.outside));
     }
 }

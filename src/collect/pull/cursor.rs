@@ -35,7 +35,7 @@ impl Desk<'_> {
     pub(super) async fn by_cursor(&self, state: &mut State, bag: &mut Bag, window: Option<Window>) -> Result<()> {
         let Some((time, all)) = self.job.source.time.as_ref().zip(window) else { return self.by_links(state, bag, window).await };
         let plain = self.ask(window, self.job.is_open() && all.to == self.job.window.to);
-        let ask = Ask { order: Some(format!("{} asc", time.field)), ..plain.clone() };
+        let ask = Ask { order: Some(format!("{} asc", time.field)), ..plain };
         let url = self.url(&ask)?;
         let mut cursor = Cursor { ask, url, at: String::new(), stored_to: all.from, followed: HashSet::new(), pages: 0 };
         loop {
@@ -43,23 +43,29 @@ impl Desk<'_> {
                 Err(error) if cursor.pages == 0 && status(&error) == Some(400) => {
                     tracing::info!(source = self.name, %error, "the list cannot be had in order: it is walked by its links");
                     bag.drop_page()?;
-                    return self.along(state, bag, plain, window).await;
+                    return self.by_links(state, bag, window).await;
                 }
                 page => page?,
             };
             cursor.pages += 1;
-            let Some(next) = page.next else { return Ok(()) };
+            let full = bag.leaf.all >= cursor.ask.top.map_or(u64::MAX, u64::from);
+            if page.next.is_none() && !full {
+                return Ok(());
+            }
             if !bag.course.rises() {
                 // What came is kept, and comes again: it is known.
                 bag.course = Course::default();
-                return self.along(state, bag, plain, window).await;
+                return self.by_links(state, bag, window).await;
             }
             match bag.course.newest.clone().filter(|(_, text)| *text != cursor.at) {
                 Some((newest, text)) => {
                     self.store_so_far(state, bag, &mut cursor, newest.min(all.to)).await?;
                     self.move_to(&mut cursor, time, text)?;
                 }
-                None => cursor.url = self.within_one_time(&mut cursor.followed, next)?,
+                None => match page.next {
+                    Some(next) => cursor.url = self.within_one_time(&mut cursor.followed, next)?,
+                    None => return self.by_links(state, bag, window).await,
+                },
             }
         }
     }

@@ -3,15 +3,16 @@
 //! A signature that expires is renewed by asking for the list again. Where the service has made new files meanwhile, all begins
 //! anew: rows of two snapshots are not mixed.
 
-use super::{Desk, State, Via, bag::Bag, walk::status};
+use super::{Desk, FAULT_TRIES, State, Via, bag::Bag, walk::status};
 use crate::{
-    api::export::{Listing, is_expired},
+    api::{
+        export::{Listing, is_expired},
+        pages::Client,
+    },
     error::{Error, Kind, Result},
 };
 use std::collections::BTreeSet;
 
-/// Failures of the gateway after which pages are given up for files.
-const GATEWAY_TRIES: u32 = 3;
 /// How often a list is asked for again without a file more.
 const RENEWALS: u32 = 3;
 /// Hours that signed URLs are asked to be good for: the most there are (apis.md 5.8).
@@ -32,7 +33,7 @@ impl Desk<'_> {
 
     /// Tries pages; false where the service cannot give the first.
     async fn pages_will_do(&self, state: &mut State, bag: &mut Bag) -> Result<bool> {
-        let client = crate::api::pages::Client { gateway_tries: Some(GATEWAY_TRIES), ..self.client.clone() };
+        let client = Client { fault_tries: Some(FAULT_TRIES), ..self.client.clone() };
         let desk = Desk { client: &client, name: self.name.clone(), place: self.place.clone(), ..*self };
         match desk.by_links(state, bag, None).await {
             Err(error) if state.pages == 0 && is_too_large(&error) => {
@@ -82,6 +83,7 @@ impl Desk<'_> {
             }
             bag.open()?;
             self.client.file(&format!("fetching a file of {}", self.name), file, &self.job.file_lanes.1, bag).await?;
+            bag.keep_page();
             state.pages += 1;
             done.insert(file.path().to_owned());
             self.tell(state, bag);

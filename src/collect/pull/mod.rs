@@ -51,8 +51,6 @@ pub struct PullJob {
     pub file_lanes: (String, String),
     /// It was named on the command line: a refusal for want of a permission or licence is a failure.
     pub named: bool,
-    /// The formats that the objects are stored in.
-    pub formats: Vec<Format>,
 }
 
 /// How an assessment export is had.
@@ -155,11 +153,12 @@ impl PullJob {
 impl Desk<'_> {
     async fn work(&self, state: &mut State) -> Result<()> {
         let left = self.pick_up(state);
-        let started = journal::JobStarted { job: self.job.job.clone(), resumed: !state.stored.is_empty() };
-        self.case.journal().append(journal::Event::JobStarted(started))?;
         if state.already.is_some() {
+            state.notes.push("it was whole already: nothing was asked".to_owned());
             return Ok(());
         }
+        let started = journal::JobStarted { job: self.job.job.clone(), resumed: !state.stored.is_empty() };
+        self.case.journal().append(journal::Event::JobStarted(started))?;
         for window in left {
             let mut bag = self.bag(state, window)?;
             let walked = self.walk(state, &mut bag, window).await;
@@ -291,6 +290,8 @@ impl Desk<'_> {
     }
 }
 
+/// Failures of the service in a row after which it is asked otherwise, where it can be: at 1, 2, 4 seconds from each other.
+const FAULT_TRIES: u32 = 4;
 /// How the journal marks a file of a list that did not come whole.
 const IN_PART: &str = "in part";
 

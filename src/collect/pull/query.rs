@@ -12,8 +12,10 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// The first look at a query, and the longest wait between two.
-const FIRST_LOOK: Duration = Duration::from_secs(1);
+const FIRST_LOOK: Duration = Duration::from_millis(250);
 const LONGEST_LOOK: Duration = Duration::from_mins(1);
+/// Pages of the list of queries that are looked through.
+const MOST_PAGES: u32 = 100;
 
 impl Desk<'_> {
     pub(super) async fn query(&self, state: &mut State, bag: &mut Bag, window: Option<Window>) -> Result<()> {
@@ -59,13 +61,12 @@ impl Desk<'_> {
                 }
                 _ => {}
             }
-            if waited >= self.client.budget.max_wait() {
+            if wait > self.client.budget.remaining() {
                 let message = format!("{doing}: the query {id} still runs after {} s", waited.as_secs());
                 let hint = "such queries take up to hours: give more time by --max-wait, or come back later with --resume";
                 return Err(Error::new(Kind::Incomplete, message).with_code("AuditQueryRunning").hint(hint));
             }
-            self.observer.waiting(&self.job.job, wait, "for the service to run the query");
-            self.client.transport.linger(&doing, wait).await?;
+            self.client.transport.rest(&self.client.lane, self.client.budget, wait, "the service runs the query").await?;
             waited += wait;
             wait = (wait * 3 / 2).min(LONGEST_LOOK);
             query = self.client.json(&doing, &url).await?;
@@ -77,11 +78,28 @@ impl Desk<'_> {
         if !self.job.resume {
             return Ok(None);
         }
+        for root in self.roots() {
+            let mut next = Some(self.client.url(&root)?);
+            // A link that leads in a circle is not followed for ever: there are not so many queries.
+            for _ in 0..MOST_PAGES {
+                let Some(url) = next.take() else { break };
+                let Ok(list) = self.client.json(&format!("pulling {}", self.name), &url).await else { break };
+                let all = list.get("value").and_then(Value::as_array).into_iter().flatten();
+                let mut own = all.filter(|query| query.get("displayName").and_then(Value::as_str) == Some(name));
+                if let Some(own) = own.next() {
+                    return Ok(Some((root, own.clone())));
+                }
+                next = list.get("@odata.nextLink").and_then(Value::as_str).map(|link| self.client.follow(link)).transpose()?;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where such queries are: on v1.0, or on beta alone (apis.md appendix B, 15).
+    fn roots(&self) -> Vec<String> {
         let root = self.job.source.path.clone();
-        let Ok(list) = self.client.json(&format!("pulling {}", self.name), &self.client.url(&root)?).await else { return Ok(None) };
-        let all = list.get("value").and_then(Value::as_array).cloned().unwrap_or_default();
-        let own = all.into_iter().find(|query| query.get("displayName").and_then(Value::as_str) == Some(name));
-        Ok(own.map(|own| (root, own)))
+        let beta = root.replacen("/v1.0/", "/beta/", 1);
+        if beta == root { vec![root] } else { vec![root, beta] }
     }
 
     /// Creates the query: on v1.0, or on beta where v1.0 has none.
@@ -100,15 +118,17 @@ impl Desk<'_> {
             }
         }
         let doing = format!("pulling {}", self.name);
-        let root = self.job.source.path.clone();
-        let beta = root.replacen("/v1.0/", "/beta/", 1);
-        match self.client.post(&doing, &self.client.url(&root)?, &body).await {
-            Err(error) if matches!(status(&error), Some(400 | 404)) && beta != root => {
-                let again = self.client.post(&doing, &self.client.url(&beta)?, &body).await;
-                again.map(|query| (beta, query)).map_err(|_| error)
+        let mut first = None;
+        for root in self.roots() {
+            match self.client.post(&doing, &self.client.url(&root)?, &body).await {
+                Ok(query) => return Ok((root, query)),
+                Err(error) if matches!(status(&error), Some(400 | 404)) => {
+                    first.get_or_insert(error);
+                }
+                Err(error) => return Err(first.unwrap_or(error)),
             }
-            created => created.map(|query| (root, query)),
         }
+        Err(first.unwrap_or_else(|| Error::new(Kind::Failed, format!("{doing}: the query could not be created"))))
     }
 
     async fn records(&self, state: &mut State, bag: &mut Bag, root: &str, query: &Value) -> Result<()> {

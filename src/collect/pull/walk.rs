@@ -5,17 +5,21 @@
 //! first are begun anew now and then at the oldest time seen: long chains of pages break.
 
 use super::{
-    CHECKPOINT, Desk, State,
+    CHECKPOINT, Desk, FAULT_TRIES, State,
     ask::{Ask, end},
     bag::Bag,
 };
 use crate::{
-    api::{catalogue::Paging, pages::Page},
+    api::{
+        catalogue::Paging,
+        pages::{Client, Page},
+    },
     collect::slices::TICK,
     error::{Error, Kind, Result},
     time::Window,
     transport::ServiceFault,
 };
+use jiff::Timestamp;
 use std::collections::HashSet;
 use url::Url;
 
@@ -23,6 +27,22 @@ use url::Url;
 const RESTARTS: u32 = 3;
 /// How often the place of a list is taken back without finding a known object.
 const STEPS_BACK: u32 = 12;
+
+/// How often what was updated meanwhile is asked for again.
+const CATCHING_UP: u32 = 8;
+
+/// How a walk went.
+#[derive(Clone, Debug, Default)]
+struct Walked {
+    pages: u32,
+    /// What the objects could be had with.
+    expand: Option<String>,
+    /// The newest time of its first page.
+    since: Option<Timestamp>,
+}
+
+/// After so many full pages without anything new a list is at its end: new objects have moved it on by as much, or it knows no `$skip`.
+const STALE: u32 = 3;
 
 /// Where a walk stands.
 struct Walk {
@@ -34,38 +54,87 @@ struct Walk {
     left: Option<Window>,
     /// Objects that lie before the page in the list.
     skipped: u64,
+    /// Objects that the page and the one before should have in common.
+    overlap: u64,
     steps_back: u32,
+    stale: u32,
     restarts: u32,
     in_chain: u32,
+    /// The page before was short, so that this one may be beyond the end.
+    probing: bool,
+    over: bool,
+}
+
+impl Walk {
+    fn new(ask: Ask, url: Url, left: Option<Window>) -> Self {
+        let followed = HashSet::new();
+        let (skipped, overlap, steps_back, stale, restarts, in_chain) = (0, 0, 0, 0, 0, 0);
+        Self { ask, url, followed, left, skipped, overlap, steps_back, stale, restarts, in_chain, probing: false, over: false }
+    }
+
+    /// Begins at the list's begin.
+    fn restart(&mut self) {
+        (self.ask.skip, self.skipped, self.overlap, self.steps_back, self.stale, self.in_chain) = (None, 0, 0, 0, 0, 0);
+        self.probing = false;
+        self.followed.clear();
+    }
 }
 
 impl Desk<'_> {
     /// Walks a list to its end.
+    ///
+    /// Where an update moves an object within the list, one that lay ahead may come to lie behind. So what was updated since the first
+    /// page is asked for again, until that is a single page, which nothing can move in.
     pub(super) async fn by_links(&self, state: &mut State, bag: &mut Bag, window: Option<Window>) -> Result<()> {
         let open = self.job.is_open() && window.is_none_or(|window| window.to == self.job.window.to);
-        let ask = self.ask(window, open);
-        self.along(state, bag, ask, window).await
+        let mut walked = self.along(state, bag, self.ask(window, open), window).await?;
+        for _ in 0..CATCHING_UP {
+            let since = window.zip(walked.since).filter(|(all, _)| open && walked.pages > 1 && all.to > all.from);
+            let Some(rest) = since.and_then(|(all, since)| Window::new(since.max(all.from), all.to).ok()) else { break };
+            let ask = Ask { expand: walked.expand.take(), ..self.ask(Some(rest), true) };
+            walked = self.along(state, bag, ask, Some(rest)).await?;
+        }
+        Ok(())
     }
 
     /// Walks along the pages that begin with `ask`.
-    pub(super) async fn along(&self, state: &mut State, bag: &mut Bag, ask: Ask, window: Option<Window>) -> Result<()> {
+    async fn along(&self, state: &mut State, bag: &mut Bag, ask: Ask, window: Option<Window>) -> Result<Walked> {
+        let mut walked = Walked::default();
         let url = self.url(&ask)?;
-        let mut walk = Walk { ask, url, followed: HashSet::new(), left: window, skipped: 0, steps_back: 0, restarts: 0, in_chain: 0 };
+        let mut walk = Walk::new(ask, url, window);
         loop {
-            let page = match self.leaf(state, bag, &walk.url).await {
+            let page = match self.try_leaf(state, bag, &walk).await {
                 Ok(page) => page,
                 Err(error) => {
-                    self.after_refusal(bag, &mut walk, error)?;
+                    self.after_refusal(state, bag, &mut walk, error)?;
+                    if walk.over {
+                        return Ok(walked);
+                    }
                     continue;
                 }
             };
             if bag.leaf.new > 0 {
                 walk.restarts = 0;
             }
+            walked.pages += 1;
+            walked.expand.clone_from(&walk.ask.expand);
+            if walked.pages == 1 {
+                walked.since = bag.leaf.newest;
+            }
             if !self.turn(state, bag, &mut walk, &page).await? {
-                return Ok(());
+                return Ok(walked);
             }
         }
+    }
+
+    /// Asks for a page. One that holds more than the list itself is not tried for long: it can be had without.
+    async fn try_leaf(&self, state: &mut State, bag: &mut Bag, walk: &Walk) -> Result<Page> {
+        if walk.ask.expand.is_none() {
+            return self.leaf(state, bag, &walk.url).await;
+        }
+        let client = Client { fault_tries: Some(FAULT_TRIES), ..self.client.clone() };
+        let desk = Desk { client: &client, name: self.name.clone(), place: self.place.clone(), ..*self };
+        desk.leaf(state, bag, &walk.url).await
     }
 
     /// Asks for a page and takes it in.
@@ -79,6 +148,7 @@ impl Desk<'_> {
             }
             page => page?,
         };
+        bag.keep_page();
         state.pages += 1;
         state.again += bag.leaf.again;
         state.outside += bag.leaf.outside;
@@ -101,33 +171,36 @@ impl Desk<'_> {
             self.cut_chain(state, bag, walk).await?;
             return Ok(true);
         }
-        if self.job.source.paging != Paging::Skip || !walk.followed.is_empty() || walk.ask.top.is_none() {
+        if self.job.source.paging != Paging::Skip || !walk.followed.is_empty() {
             return Ok(false);
         }
         self.skip(bag, walk)
     }
 
-    /// Goes on by `$skip`, with an overlap of one object.
+    /// Goes on by `$skip`, with an overlap of one object. A short page is no proof of the end, one without anything new is.
     fn skip(&self, bag: &Bag, walk: &mut Walk) -> Result<bool> {
         let leaf = bag.leaf;
-        if walk.skipped > 0 && leaf.all > 0 && !leaf.first_known && walk.steps_back < STEPS_BACK {
+        if leaf.all == 0 {
+            // Beyond the end of a list that shrank there is nothing, not even what is known.
+            if walk.skipped == 0 || walk.overlap == 0 || walk.restarts > 0 {
+                return Ok(false);
+            }
+            walk.restarts += 1;
+            walk.skipped /= 2;
+        } else if walk.skipped > 0 && walk.overlap > 0 && !leaf.first_known && walk.steps_back < STEPS_BACK {
             // The list is shorter than it was: what lay between is before this page now.
             walk.steps_back += 1;
             walk.skipped = walk.skipped.saturating_sub(1 << walk.steps_back);
         } else {
             walk.steps_back = 0;
-            let full = leaf.all >= u64::from(walk.ask.top.unwrap_or(u32::MAX)) || (leaf.all > 0 && leaf.all.is_multiple_of(500));
-            if !full {
-                // Beyond the end of a list that shrank there is nothing, not even what is known.
-                let beyond = leaf.all == 0 && walk.skipped > 0;
-                if !beyond || walk.restarts > 0 {
-                    return Ok(false);
-                }
-                walk.restarts += 1;
-                walk.skipped = walk.skipped.saturating_sub(u64::from(walk.ask.top.unwrap_or(1)) / 2);
-            } else {
-                walk.skipped += leaf.all - 1;
+            walk.stale = if leaf.new + leaf.outside == 0 { walk.stale + 1 } else { 0 };
+            let full = leaf.all >= u64::from(walk.ask.top.unwrap_or(u32::MAX));
+            if walk.stale >= if full { STALE } else { 1 } {
+                return Ok(false);
             }
+            walk.probing = !full;
+            walk.overlap = u64::from(leaf.all > 1);
+            walk.skipped += leaf.all - walk.overlap;
         }
         walk.ask.skip = (walk.skipped > 0).then_some(walk.skipped);
         walk.url = self.url(&walk.ask)?;
@@ -146,7 +219,7 @@ impl Desk<'_> {
 
     fn begin_at(&self, walk: &mut Walk, left: Window) -> Result<()> {
         walk.left = Some(left);
-        walk.ask = self.ask(Some(left), false);
+        walk.ask = Ask { expand: walk.ask.expand.clone(), ..self.ask(Some(left), false) };
         walk.url = self.url(&walk.ask)?;
         walk.in_chain = 0;
         walk.followed.clear();
@@ -154,10 +227,23 @@ impl Desk<'_> {
     }
 
     /// Decides after a page that was refused: a smaller page, or a link that expired and a list that is begun anew.
-    fn after_refusal(&self, bag: &mut Bag, walk: &mut Walk, error: Error) -> Result<()> {
+    fn after_refusal(&self, state: &mut State, bag: &mut Bag, walk: &mut Walk, error: Error) -> Result<()> {
         bag.drop_page()?;
         if walk.in_chain == 0 && walk.ask.skip.is_none() && refuses_size(&error) && walk.ask.top.is_some() {
             walk.ask.top = limit(&error).filter(|limit| walk.ask.top.is_some_and(|top| *limit < top));
+            walk.url = self.url(&walk.ask)?;
+            return Ok(());
+        }
+        if walk.probing && status(&error) == Some(400) {
+            walk.over = true;
+            return Ok(());
+        }
+        let first = walk.in_chain == 0 && status(&error) == Some(400);
+        if (first || matches!(status(&error), Some(500..)) || error.kind() == Kind::Incomplete)
+            && let Some(expand) = walk.ask.expand.take()
+        {
+            state.notes.push(format!("the service could not give them with their {expand} ({}): they are without", error.message()));
+            walk.restart();
             walk.url = self.url(&walk.ask)?;
             return Ok(());
         }
@@ -185,7 +271,7 @@ impl Desk<'_> {
     /// Begins at the oldest time seen, without a file for what came so far: the window's first part stays open.
     fn begin_anew(&self, walk: &mut Walk, narrower: Window) -> Result<()> {
         let time = self.job.source.time.as_ref();
-        let mut ask = self.ask(walk.left, true);
+        let mut ask = Ask { expand: walk.ask.expand.clone(), ..self.ask(walk.left, true) };
         ask.filter.extend(time.and_then(|time| end(time, narrower.to)));
         walk.url = self.url(&ask)?;
         walk.in_chain = 0;
@@ -197,6 +283,7 @@ impl Desk<'_> {
     pub(super) async fn single(&self, state: &mut State, bag: &mut Bag) -> Result<()> {
         bag.open()?;
         let page = self.client.single(&format!("pulling {}", self.name), &self.url(&Ask::default())?, bag).await?;
+        bag.keep_page();
         state.pages += 1;
         state.request_ids.extend(page.request_id);
         self.tell(state, bag);

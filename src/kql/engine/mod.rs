@@ -15,6 +15,7 @@ mod plan;
 pub mod rows;
 mod scalar;
 mod session;
+pub mod support;
 mod table;
 mod types;
 mod value;
@@ -22,7 +23,7 @@ mod value;
 pub use clock::{parse_datetime, parse_timespan};
 pub use error::{QueryError, QueryErrorKind};
 pub use session::Limits;
-pub use table::{Stored, Table};
+pub use table::{Made, Stored, Table};
 pub use types::{Column, TYPE_KEY, arrow_field, arrow_schema, arrow_type, format_datetime, format_timespan, type_name, type_of_name};
 
 use crate::kql::ast::Span;
@@ -64,6 +65,8 @@ pub struct Options {
     pub window: Option<Window>,
     /// `Timestamp` and `TimeGenerated` answer for each other where a table has only one of them.
     pub time_aliases: bool,
+    /// A column answers to its name in another case, where no column has the very name and no other is as alike.
+    pub any_case: bool,
     /// Where `externaldata` is read from; without it such queries are refused.
     pub external: Option<Arc<dyn External>>,
 }
@@ -71,7 +74,7 @@ pub struct Options {
 impl Options {
     /// Creates options without a window, aliases and external data.
     pub fn new(now: jiff::Timestamp) -> Self {
-        Self { now, window: None, time_aliases: false, external: None }
+        Self { now, window: None, time_aliases: false, any_case: false, external: None }
     }
 
     /// Sets the window that every table with a time column is cut to.
@@ -85,6 +88,13 @@ impl Options {
     #[must_use]
     pub fn with_time_aliases(mut self) -> Self {
         self.time_aliases = true;
+        self
+    }
+
+    /// Lets columns answer to their names in another case: Sentinel and hunting do not write all of them alike.
+    #[must_use]
+    pub fn with_any_case(mut self) -> Self {
+        self.any_case = true;
         self
     }
 

@@ -28,7 +28,7 @@ pub(crate) const PARALLEL_FROM: usize = 200_000;
 /// Consumers of memory that an error names.
 const SHOWN_CONSUMERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(2);
 
-/// Below this limit of memory joins are merge joins.
+/// Below this limit of memory batches are short and joins are merge joins.
 const SMALL: usize = 256 << 20;
 
 pub(crate) struct Session {
@@ -117,12 +117,18 @@ impl Drop for Session {
 }
 
 fn context(partitions: usize, limits: &Limits, memory: &Arc<RuntimeEnv>) -> SessionContext {
-    let mut config = SessionConfig::new().with_target_partitions(partitions).with_information_schema(false).with_batch_size(8_192);
+    let small = limits.memory.filter(|memory| *memory < SMALL);
+    let batch = if small.is_some() { 1_024 } else { 8_192 };
+    let mut config = SessionConfig::new().with_target_partitions(partitions).with_information_schema(false).with_batch_size(batch);
     let options = config.options_mut();
+    if let Some(memory) = small {
+        // What a sort sets aside for merging what it wrote to disk: as a rule 10 MB, of which a small limit has not enough.
+        options.execution.sort_spill_reservation_bytes = memory / 16;
+    }
     options.execution.parquet.pushdown_filters = true;
     options.execution.parquet.reorder_filters = true;
     // A hash join holds one side whole; a merge join can go on in files.
-    options.optimizer.prefer_hash_join = limits.memory.is_none_or(|memory| memory >= SMALL);
+    options.optimizer.prefer_hash_join = small.is_none();
     let state = SessionStateBuilder::new().with_config(config).with_runtime_env(Arc::clone(memory));
     SessionContext::new_with_state(state.build())
 }
@@ -141,7 +147,7 @@ pub(crate) fn worded(error: &DataFusionError) -> Error {
         return own.again();
     }
     let message = run_error(error);
-    let (code, advice) = if message.contains("Resources exhausted") {
+    let (code, advice) = if matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) {
         ("OutOfMemory", "give it more with --memory, or ask for less: a shorter window, fewer columns")
     } else {
         ("QueryFailed", "correct the query, or the file that it reads, and run it again")

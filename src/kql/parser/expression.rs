@@ -84,10 +84,12 @@ impl Parser<'_> {
         if !self.at("[") {
             return self.bare_selector();
         }
-        match self.bracketed_entity()? {
-            Some(found) => Ok(Some(found)),
-            None => self.bracketed_value().map(Some),
+        if let Some(found) = self.bracketed_entity()? {
+            return Ok(Some(found));
         }
+        let start = self.here();
+        let value = self.bracketed_value()?;
+        Ok(Some(Expr { kind: value.kind, span: self.since(start) }))
     }
 
     fn primary(&mut self) -> Parsed<Option<Expr>> {

@@ -45,11 +45,11 @@ mod story;
 mod tables;
 mod world;
 
-use crate::kql::engine::Table;
+use crate::kql::engine::{Made, Table};
 use crate::kql::tables as hunting;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The id of the company's directory (tenant), as its rows have it.
 pub const TENANT_ID: &str = world::TENANT;
@@ -94,6 +94,17 @@ impl Company {
         let one = |info: &'static hunting::TableInfo| {
             let table = if wanted(info.name) { self.table(info.name) } else { None };
             (info.name.to_owned(), table.unwrap_or_else(|| tables::blank(self.source(), info)))
+        };
+        hunting::all().map(one).collect()
+    }
+
+    /// Returns every table of advanced hunting by its name; the rows of each are made when they are asked for.
+    pub fn tables_when_asked(self: &Arc<Self>) -> BTreeMap<String, Table> {
+        let one = |info: &'static hunting::TableInfo| {
+            let Table { columns, time_column, .. } = tables::blank(self.source(), info);
+            let company = Arc::clone(self);
+            let made = Made::new(move || tables::make(company.source(), info).data);
+            (info.name.to_owned(), Table::made(columns, time_column, made))
         };
         hunting::all().map(one).collect()
     }

@@ -60,7 +60,7 @@ impl Grounds {
 pub(super) fn objects(table: &Table) -> Vec<Map<String, Value>> {
     let mut text = vec![b'['];
     let mut writer = rows::Writer::new(&table.columns, Shape::default());
-    let written = table.data.iter().try_for_each(|batch| writer.write(batch, &mut text));
+    let written = table.rows().iter().try_for_each(|batch| writer.write(batch, &mut text));
     text.push(b']');
     written.ok().and_then(|()| serde_json::from_slice(&text).ok()).unwrap_or_default()
 }

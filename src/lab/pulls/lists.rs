@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 /// A list endpoint.
 #[derive(Debug, Deserialize)]
+#[allow(clippy::struct_excessive_bools, reason = "each is one independent habit of a list")]
 #[serde(deny_unknown_fields)]
 pub(super) struct List {
     pub(super) service: Side,

@@ -101,7 +101,7 @@ async fn apis(checker: &Checker<'_>, tenant: &Tenant) -> Vec<Row> {
         .iter()
         .filter(|_| !asked.whatever)
         .filter_map(|source| Some((source, sources::exists(source, &tenant.profile).err()?)));
-    let absent: Vec<Row> = absent.map(|(source, error)| Row::failed("call", &error).about(&source.full_name())).collect();
+    let absent: Vec<Row> = absent.map(|(source, error)| Row::failed("call", &error).about(source.full_name())).collect();
     found.into_iter().flat_map(|one| one.rows).chain(absent).chain(hunting).collect()
 }
 
@@ -197,7 +197,7 @@ async fn calls_of(
         match calls::look(checker, tenant, source).await {
             Some(outcome) => rows.push(called(&outcome, &source.full_name())),
             None => {
-                rows.push(Row::new("call", Status::Skipped, "not called: it has a quota of few calls an hour").about(&source.full_name()))
+                rows.push(Row::new("call", Status::Skipped, "not called: it has a quota of few calls an hour").about(source.full_name()));
             }
         }
     }

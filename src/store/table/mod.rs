@@ -4,8 +4,9 @@
 //! rows are read twice: once to learn the columns, once to write. A value that does not fit its column's type makes the column
 //! text, so that nothing fails and no digit is lost. What is evidence is not written here: that is the rows themselves, byte for byte.
 //!
-//! Scanning is done by hand over rows that were checked when they came (members found by memchr, values looked at in place):
-//! `arrow-json` took 0.43 s for 100,000 rows where this takes half, and neither widens types nor takes columns that turn up late.
+//! Scanning is done by hand over rows that were checked when they came: members are found by memchr, values looked at in place.
+//! `arrow-json` was the other candidate; it neither widens types nor takes columns that turn up late, and reads for Arrow alone, where
+//! CSV and learning read the same way here.
 
 mod cells;
 mod columns;

@@ -24,7 +24,14 @@ use arrow::{
     datatypes::{DataType, Field, Schema, TimeUnit},
     record_batch::{RecordBatch, RecordBatchOptions},
 };
-use std::{io::Write, sync::Arc};
+use std::{
+    io::Write,
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread::{self, JoinHandle},
+};
 
 /// Values of a row group, over all columns. Readers work on groups side by side, and take one into memory at a time.
 const GROUP: usize = 1_000_000;
@@ -38,9 +45,12 @@ const ZSTD: i32 = 1;
 /// Prefix of our words in a file's metadata.
 const PREFIX: &str = "ircollect.";
 
-/// A table as Parquet.
+/// Batches that may wait for the encoder.
+const WAITING: usize = 2;
+
+/// A table as Parquet. Cells are laid out and read on the caller's thread, and encoded on another.
 pub(super) struct Parquet<W: Write + Send> {
-    writer: ArrowWriter<W>,
+    encoder: Encoder<W>,
     schema: Arc<Schema>,
     cells: Cells,
     builders: Vec<Builder>,
@@ -49,13 +59,14 @@ pub(super) struct Parquet<W: Write + Send> {
     room: String,
 }
 
-impl<W: Write + Send> Parquet<W> {
+impl<W: Write + Send + 'static> Parquet<W> {
     pub(super) fn new(columns: Columns, about: &About, to: W) -> Result<Self> {
         let schema = Arc::new(Schema::new(columns.list().iter().map(field).collect::<Vec<_>>()));
         let properties = properties(columns.list().len()).set_key_value_metadata(Some(words(about))).build();
         let writer = ArrowWriter::try_new(to, Arc::clone(&schema), Some(properties)).map_err(failed)?;
         let builders = columns.list().iter().map(|column| Builder::new(column.kind)).collect();
-        Ok(Self { writer, schema, cells: Cells::new(columns, false), builders, gathered: (0, 0), rows: 0, room: String::new() })
+        let (cells, encoder) = (Cells::new(columns, false), Encoder::start(writer)?);
+        Ok(Self { encoder, schema, cells, builders, gathered: (0, 0), rows: 0, room: String::new() })
     }
 
     /// Takes the cells of the row that was laid out. A misfit leaves the builders uneven: nothing is made of them then.
@@ -71,13 +82,12 @@ impl<W: Write + Send> Parquet<W> {
         let arrays: Vec<ArrayRef> = self.builders.iter_mut().map(Builder::finish).collect();
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options);
         let batch = batch.map_err(|error| failed(ParquetError::ArrowError(error.to_string())))?;
-        self.writer.write(&batch).map_err(failed)?;
         self.gathered = (0, 0);
-        if self.writer.in_progress_size() >= GROUP_BYTES { self.writer.flush().map_err(failed) } else { Ok(()) }
+        self.encoder.take(batch)
     }
 }
 
-impl<W: Write + Send> Encode<W> for Parquet<W> {
+impl<W: Write + Send + 'static> Encode<W> for Parquet<W> {
     fn row(&mut self, row: &str) -> Result<(), Refused> {
         self.cells.lay(row)?;
         self.append(row)?;
@@ -93,9 +103,56 @@ impl<W: Write + Send> Encode<W> for Parquet<W> {
         if self.gathered.0 > 0 {
             self.hand_on()?;
         }
-        self.writer.append_key_value_metadata(word("rows", self.rows.to_string()));
-        self.writer.into_inner().map_err(failed)
+        let mut writer = self.encoder.end()?;
+        writer.append_key_value_metadata(word("rows", self.rows.to_string()));
+        writer.into_inner().map_err(failed)
     }
+}
+
+type Encoding<W> = (SyncSender<RecordBatch>, JoinHandle<Result<ArrowWriter<W>>>);
+
+/// The thread that encodes. Dropped, it ends, and what it wrote to is gone.
+struct Encoder<W: Write + Send>(Option<Encoding<W>>);
+
+impl<W: Write + Send + 'static> Encoder<W> {
+    fn start(writer: ArrowWriter<W>) -> Result<Self> {
+        let (queue, batches) = sync_channel(WAITING);
+        let thread = thread::Builder::new().name("parquet-encoder".into()).spawn(move || encode(&batches, writer));
+        let thread = thread.map_err(|error| Error::new(Failing::Failed, "an encoding thread cannot be started").caused_by(error))?;
+        Ok(Self(Some((queue, thread))))
+    }
+
+    /// Hands a batch on, or returns why the thread has ended.
+    fn take(&mut self, batch: RecordBatch) -> Result<()> {
+        let taken = self.0.as_ref().is_some_and(|(queue, _)| queue.send(batch).is_ok());
+        if taken { Ok(()) } else { self.end().map(drop) }
+    }
+
+    fn end(&mut self) -> Result<ArrowWriter<W>> {
+        let ended = || Error::new(Failing::Failed, "the encoding thread has ended");
+        let (queue, thread) = self.0.take().ok_or_else(ended)?;
+        drop(queue);
+        thread.join().unwrap_or_else(|_| Err(ended()))
+    }
+}
+
+impl<W: Write + Send> Drop for Encoder<W> {
+    fn drop(&mut self) {
+        if let Some((queue, thread)) = self.0.take() {
+            drop(queue);
+            drop(thread.join());
+        }
+    }
+}
+
+fn encode<W: Write + Send>(batches: &Receiver<RecordBatch>, mut writer: ArrowWriter<W>) -> Result<ArrowWriter<W>> {
+    for batch in batches {
+        writer.write(&batch).map_err(failed)?;
+        if writer.in_progress_size() >= GROUP_BYTES {
+            writer.flush().map_err(failed)?;
+        }
+    }
+    Ok(writer)
 }
 
 /// Returns how all our files are written.
@@ -169,7 +226,13 @@ impl Builder {
 
     fn finish(&mut self) -> ArrayRef {
         match self {
-            Self::Text(from) => Arc::new(from.finish()),
+            Self::Text(from) => {
+                // The next batch will be about as long: growing step by step would copy it several times.
+                let length = from.values_slice().len();
+                let text = from.finish();
+                *from = StringBuilder::with_capacity(BATCH_ROWS, length + length / 8);
+                Arc::new(text)
+            }
             Self::Int(from) => Arc::new(from.finish()),
             Self::Double(from) => Arc::new(from.finish()),
             Self::Bool(from) => Arc::new(from.finish()),

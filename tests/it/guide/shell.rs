@@ -8,6 +8,16 @@ pub(super) fn writing() -> bool {
     std::env::var_os("IRCOLLECT_GUIDE").is_some_and(|what| what == "write")
 }
 
+/// Whether the programs that a command pipes to are here; says so loudly where one is not.
+pub(super) fn can_run(command: &str) -> bool {
+    let is_here = |program: &&str| Command::new(program).arg("--version").output().is_ok();
+    let missing = ["jq", "python3", "sha256sum"].into_iter().find(|program| command.contains(program) && !is_here(program));
+    if let Some(program) = missing {
+        eprintln!("SKIPPED: no `{program}` here for `{command}`");
+    }
+    missing.is_none()
+}
+
 /// Runs it in the page's folder and returns what a terminal would show. The examples are the package's own, and the binary is the one
 /// that is tested.
 pub(super) fn run(site: &Site, command: &str) -> String {

@@ -13,6 +13,15 @@ use super::scope::{Mode, Scope};
 use crate::kql::ast::{Expr, ExprKind, Literal, Name, Span, TypeName};
 use std::rc::Rc;
 
+/// The names that [`Planner::special`] knows, conversions included.
+#[rustfmt::skip]
+pub(super) const SPECIAL: &[&str] = &[
+    "iff", "iif", "case", "coalesce", "max_of", "min_of", "now", "ago", "bin", "floor", "bin_at", "isnull", "isnotnull", "pack_all",
+    "column_ifexists", "columnifexists", "toscalar", "typeof", "ingestion_time",
+    "tostring", "string", "tolong", "long", "toint", "int", "toreal", "todouble", "real", "double", "todecimal", "decimal", "tobool",
+    "toboolean", "bool", "boolean", "todatetime", "datetime", "totimespan", "timespan", "time", "toguid", "guid",
+];
+
 impl<'a> Planner<'a> {
     pub(super) fn call(&self, name: &'a Name, arguments: &'a [Expr], span: Span, scope: Scope<'_, 'a>) -> Result<Value, QueryError> {
         let function = name.text.as_str();

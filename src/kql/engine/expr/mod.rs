@@ -14,6 +14,7 @@ use super::clock;
 use super::error::QueryError;
 use super::plan::Planner;
 use super::plan::env::Binding;
+use super::plan::relation::Slot;
 use super::scalar::{arrays, bags};
 use super::types::type_name;
 use super::value::Value;
@@ -26,6 +27,11 @@ pub(crate) use logic::balanced;
 
 /// Deeper expressions are refused: no one writes them, and every level costs stack in the optimizer.
 const DEEPEST: usize = 1_000;
+
+/// The names of the functions that are more than a computation from their arguments' values.
+pub(crate) fn special_functions() -> impl Iterator<Item = &'static str> {
+    calls::SPECIAL.iter().chain(neighbours::NAMES).copied()
+}
 
 impl<'a> Planner<'a> {
     /// Translates an expression.
@@ -78,13 +84,20 @@ impl<'a> Planner<'a> {
             Some(Binding::Scalar(value)) => Ok(value.clone()),
             Some(Binding::Function(function)) => self.scalar_function(&function.clone(), &[], name.span, scope),
             Some(Binding::Table(_)) => Err(self.semantic(format!("A tabular expression '{}' cannot stand here", name.text), name.span)),
-            None => self.time_alias(&name.text, scope).ok_or_else(|| self.unknown_name(name)),
+            None => self.other_name(&name.text, scope).ok_or_else(|| self.unknown_name(name)),
         }
     }
 
-    /// Sentinel's name of the time column and hunting's answer for each other, where the options say so.
-    fn time_alias(&self, name: &str, scope: Scope<'_, 'a>) -> Option<Value> {
-        scope.column(&self.time_name(name)?)
+    /// Where the options say so, Sentinel's name of the time column and hunting's answer for each other, and a column answers to its
+    /// name in another case: `AccountUPN` in Sentinel is `AccountUpn` in hunting.
+    pub(crate) fn other_slot<'s>(&self, name: &str, slots: &'s [Slot]) -> Option<&'s Slot> {
+        let time = self.time_name(name).and_then(|time| slots.iter().find(|slot| slot.name == time));
+        let mut alike = slots.iter().filter(|slot| self.options.any_case && slot.name.eq_ignore_ascii_case(name));
+        time.or_else(|| alike.next().filter(|_| alike.next().is_none()))
+    }
+
+    fn other_name(&self, name: &str, scope: Scope<'_, 'a>) -> Option<Value> {
+        self.other_slot(name, scope.slots).map(Slot::value)
     }
 
     /// The other name of a time column, also of the `TimeGenerated1` that a join makes.
@@ -110,7 +123,7 @@ impl<'a> Planner<'a> {
             };
             if let Some(slots) = slots {
                 let scope = Scope { slots, ..scope };
-                return scope.column(&name.text).or_else(|| self.time_alias(&name.text, scope)).ok_or_else(|| self.unknown_name(name));
+                return scope.column(&name.text).or_else(|| self.other_name(&name.text, scope)).ok_or_else(|| self.unknown_name(name));
             }
         }
         let value = self.scalar(base, scope)?;

@@ -16,8 +16,10 @@ use datafusion::logical_expr::{Expr as PlanExpr, WindowFrame, WindowFrameBound, 
 use datafusion::scalar::ScalarValue;
 
 /// Calls that need a window.
+pub(super) const NAMES: &[&str] = &["prev", "next", "row_number", "row_cumsum"];
+
 pub(super) fn is_neighbour(name: &str) -> bool {
-    matches!(name, "prev" | "next" | "row_number" | "row_cumsum")
+    NAMES.contains(&name)
 }
 
 impl<'a> Planner<'a> {
@@ -55,7 +57,7 @@ impl<'a> Planner<'a> {
         column(&id)
     }
 
-    fn row_number(&self, values: &[Value], scope: Scope<'_, 'a>) -> Value {
+    pub(crate) fn row_number(&self, values: &[Value], scope: Scope<'_, 'a>) -> Value {
         let numbered = self.windowed(row_number_udwf(), Vec::new(), whole_frame(scope), scope);
         let first = values.first().and_then(Value::as_i64).unwrap_or(1);
         let number = Value::new(numbered, TypeName::Long).cast(TypeName::Long);

@@ -69,6 +69,11 @@ const AGGREGATES: &[&str] = &[
     "percentiles",
 ];
 
+/// The names of the aggregates.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    AGGREGATES.iter().copied()
+}
+
 /// Whether a function aggregates.
 pub(crate) fn is_aggregate(name: &str) -> bool {
     AGGREGATES.contains(&name)

@@ -142,10 +142,10 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// A column by its name, Sentinel's and hunting's time columns for each other where the options say so.
+    /// A column by its name, or by the other that it answers to where the options say so.
     pub(super) fn existing<'r>(&self, name: &Name, relation: &'r Relation) -> Result<&'r Slot, QueryError> {
-        let other = self.time_name(&name.text).and_then(|other| relation.slot(&other));
-        relation.slot(&name.text).or(other).ok_or_else(|| self.unknown_name(name))
+        let found = relation.slot(&name.text).or_else(|| self.other_slot(&name.text, &relation.slots));
+        found.ok_or_else(|| self.unknown_name(name))
     }
 
     pub(super) fn project_rename(&self, relation: Relation, columns: &'a [Expr], span: Span) -> Result<Relation, QueryError> {

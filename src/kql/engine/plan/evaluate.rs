@@ -79,8 +79,29 @@ impl<'a> Planner<'a> {
         match name.text.as_str() {
             "bag_unpack" => self.bag_unpack(relation, arguments, schema, span, env),
             "pivot" => self.pivot(relation, arguments, span, env),
+            "narrow" => self.narrow(relation, span, env),
             other => Err(QueryError::unsupported(format!("Plugin '{other}'"), name.span)),
         }
+    }
+
+    /// Every cell as a row of its own: the row's number from 0, the column's name, the value as text.
+    fn narrow(&self, relation: Relation, span: Span, env: &Env<'a>) -> Result<Relation, QueryError> {
+        let cells = relation.slots.clone();
+        let (relation, number) = Self::with_windows(relation, span, env, |scope| Ok(self.row_number(&[Value::long(0)], scope)))?;
+        let row = self.slot("Row", TypeName::Long);
+        let numbered = relation.with_columns(vec![(row, number.expr)], span)?;
+        let held = self.held(numbered, span)?;
+        let Some(row) = held.slots.last().cloned() else { return Ok(held) };
+        let inputs = cells.iter().zip(held.slots.clone()).map(|(cell, slot)| {
+            let columns = [
+                (self.slot("Row", TypeName::Long), row.value()),
+                (self.slot("Column", TypeName::String), Value::text(cell.name.clone())),
+                (self.slot("Value", TypeName::String), to_text(slot.value())),
+            ];
+            let columns = columns.map(|(slot, value)| (slot, value.expr)).to_vec();
+            held.clone().project(columns, span).map(|relation| (cell.name.clone(), relation))
+        });
+        self.united(inputs.collect::<Result<Vec<_>, _>>()?, false, None, span)
     }
 
     fn bag_unpack(

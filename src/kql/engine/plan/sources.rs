@@ -91,8 +91,9 @@ impl<'a> Planner<'a> {
 
     fn rows_in(&self, name: &str, table: &Table, span: Span) -> Result<Relation, QueryError> {
         let mut inputs = Vec::new();
-        if !table.data.is_empty() || table.stored.is_empty() {
-            inputs.push((name.to_owned(), self.batches(&table.columns, table.data.clone(), span)?));
+        let rows = table.rows();
+        if !rows.is_empty() || table.stored.is_empty() {
+            inputs.push((name.to_owned(), self.batches(&table.columns, rows.into_owned(), span)?));
         }
         for stored in &table.stored {
             inputs.push((name.to_owned(), self.stored(&table.columns, stored, span)?));

@@ -132,6 +132,11 @@ fn families() -> impl Iterator<Item = &'static Entry> {
     .flatten()
 }
 
+/// The names of the functions.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    families().map(|entry| entry.name)
+}
+
 /// Finds a function by its name, which is case-sensitive.
 pub(crate) fn find(name: &str) -> Option<&'static Entry> {
     families().find(|entry| entry.name == name)
