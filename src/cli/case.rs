@@ -37,7 +37,7 @@ pub struct ExportArgs {
     /// Where to: a database or one file by its name, else a new folder with a file for each query and source
     #[arg(long, value_name = "PATH")]
     pub output: PathBuf,
-    /// Only this source (alerts, mde/machines), or hunts whose rows are this table's (DeviceInfo); may be given several times
+    /// Only this source (alerts, mde/machines), or hunts whose rows are this table's; may be given several times
     #[arg(long, value_name = "NAME")]
     pub source: Vec<String>,
     /// Only the query of this name; may be given several times
@@ -63,7 +63,7 @@ pub enum ExportFormat {
     Csv,
     /// The rows as one array.
     Json,
-    /// A dataset for DuckDB, Spark and the like: tenant=/query= folders.
+    /// A dataset that databases read as it lies: tenant=/query= folders.
     Parquet,
     /// One database, a table a query or source.
     Sqlite,

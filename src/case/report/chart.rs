@@ -117,14 +117,14 @@ mod tests {
         all.iter().map(|(time, rows)| (time.parse::<Timestamp>().unwrap().as_second() / 3_600, *rows)).collect()
     }
 
-    fn window(from: &str, to: &str) -> Option<Window> {
-        Some(Window::new(from.parse().unwrap(), to.parse().unwrap()).unwrap())
+    fn window(from: &str, to: &str) -> Window {
+        Window::new(from.parse().unwrap(), to.parse().unwrap()).unwrap()
     }
 
     #[test]
     fn days_of_a_window() {
         let rows = hours(&[("2026-01-01T05:00:00Z", 2), ("2026-01-01T23:00:00Z", 3), ("2026-01-30T00:00:00Z", 10)]);
-        let drawn = chart(&rows, window("2026-01-01T00:00:00Z", "2026-01-31T00:00:00Z"), &[Span { from: 0.5, to: 0.75 }]).unwrap();
+        let drawn = chart(&rows, Some(window("2026-01-01T00:00:00Z", "2026-01-31T00:00:00Z")), &[Span { from: 0.5, to: 0.75 }]).unwrap();
         assert_eq!((drawn.unit.as_str(), drawn.from.as_str(), drawn.to.as_str(), drawn.highest), ("day", "2026-01-01", "2026-01-31", 10));
         assert_eq!(drawn.bars.iter().map(|bar| bar.rows).collect::<Vec<_>>(), [5, 10]);
         assert_eq!(drawn.bars[1].at, "2026-01-30");
@@ -138,14 +138,14 @@ mod tests {
         let drawn = chart(&rows, None, &[]).unwrap();
         assert!(drawn.bars.len() == 2 && drawn.bars.iter().all(|bar| bar.x <= WIDTH), "{drawn:?}");
         assert!(chart(&BTreeMap::new(), None, &[]).is_none());
-        let outside = chart(&rows, window("2026-01-01T00:00:00Z", "2026-01-31T00:00:00Z"), &[Span { from: 0.0, to: 1.0 }]).unwrap();
+        let outside = chart(&rows, Some(window("2026-01-01T00:00:00Z", "2026-01-31T00:00:00Z")), &[Span { from: 0.0, to: 1.0 }]).unwrap();
         assert!(outside.holes.is_empty());
     }
 
     #[test]
     fn a_day_is_drawn_by_the_hour() {
         let rows = hours(&[("2026-01-01T05:00:00Z", 2)]);
-        let drawn = chart(&rows, window("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"), &[]).unwrap();
+        let drawn = chart(&rows, Some(window("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z")), &[]).unwrap();
         assert_eq!((drawn.unit.as_str(), drawn.bars[0].at.as_str()), ("hour", "2026-01-01T05:00:00Z"));
     }
 }

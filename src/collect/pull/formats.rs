@@ -30,26 +30,28 @@ impl Stored {
     }
 }
 
-impl Desk<'_> {
+impl State {
     /// Takes over what an earlier run stored. Other formats count where all is there; else they are made again.
-    pub(super) fn take_over(&self, state: &mut State, known: &Known) {
+    pub(super) fn take_over(&mut self, known: &Known) {
         let (ndjson, others): (Vec<&FileStored>, Vec<&FileStored>) = known.files.iter().partition(|file| is_ndjson(&file.format));
         for file in ndjson {
-            take(state, file);
+            take(self, file);
         }
-        if state.already.is_none() {
-            state.superseded.extend(others.iter().map(|file| file.path.clone()));
+        if self.already.is_none() {
+            self.superseded.extend(others.iter().map(|file| file.path.clone()));
             return;
         }
         let mut others = others.into_iter();
-        if state.stored.is_empty() {
-            others.by_ref().take(1).for_each(|file| take(state, file));
+        if self.stored.is_empty() {
+            others.by_ref().take(1).for_each(|file| take(self, file));
         }
-        if let Some(stored) = state.stored.first_mut() {
+        if let Some(stored) = self.stored.first_mut() {
             stored.others.extend(others.map(Into::into));
         }
     }
+}
 
+impl Desk<'_> {
     /// Brings the objects to one file a format. A pull that is not whole keeps its NDJSON, asked for or not: it goes on from that.
     pub(super) async fn put_together(&self, state: &mut State) -> Result<()> {
         let unfit = |error: &Error| matches!(error.kind(), Kind::Interrupted | Kind::Disk);

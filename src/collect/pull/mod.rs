@@ -174,7 +174,7 @@ impl Desk<'_> {
         let all = vec![self.job.slice()];
         let Some(known) = self.case.jobs().latest(&self.job.job).filter(|_| self.job.resume) else { return all };
         state.already = known.ended.clone().filter(|ended| ended.status == journal::Outcome::Complete);
-        self.take_over(state, known);
+        state.take_over(known);
         let Some(window) = self.job.slice() else { return all };
         let joined = known.files.iter().any(formats::is_joined);
         let gaps: Vec<Window> = known.gaps.iter().filter_map(|gap| Window::new(gap.from?, gap.to?).ok()).collect();
