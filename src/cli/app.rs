@@ -93,6 +93,7 @@ pub struct ExpiryArgs {
 
 /// Arguments of `app create`.
 #[derive(Clone, Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "they are flags, each a switch of its own")]
 pub struct CreateArgs {
     /// Display name of the registration
     #[arg(long, value_name = "NAME")]

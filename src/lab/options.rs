@@ -5,6 +5,7 @@ use std::{fmt, str::FromStr, time::Duration};
 
 /// How a lab behaves. The defaults are the services' documented limits and the shapes they answer with today.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Options {
     /// Seed of the simulated company and of the faults.
     pub seed: u64,

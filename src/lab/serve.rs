@@ -4,7 +4,7 @@ use super::{
     apis, entra, metadata,
     pki::Authority,
     pulls,
-    snare::Trap,
+    snare::{Snare, Trap},
     vault,
     wire::{Call, Reply, Service, json, reply},
     world::World,
@@ -103,7 +103,7 @@ async fn answer(State((world, service)): State<Desk>, ConnectInfo(peer): Connect
             return refused;
         }
     };
-    if !world.snare.counts(&call) {
+    if !Snare::counts(&call) {
         return answered_by(&world, &call).await;
     }
     match world.snare.step() {
@@ -141,7 +141,7 @@ async fn answered_by(world: &World, call: &Call) -> Reply {
         Service::Graph | Service::Xdr | Service::Mde => Box::pin(apis::answer(world, call)).await,
     };
     world.note(call, answered.status().as_u16());
-    if world.snare.counts(call) { world.keep(call, answered).await } else { answered }
+    if Snare::counts(call) { world.keep(call, answered).await } else { answered }
 }
 
 /// Ends serving: open calls have a moment to end, then they are dropped.

@@ -38,7 +38,7 @@ struct State {
 
 impl Snare {
     /// Says whether a call counts: setting an application up is made of these.
-    pub(crate) fn counts(&self, call: &Call) -> bool {
+    pub(crate) fn counts(call: &Call) -> bool {
         match call.service {
             Service::Vault => true,
             Service::Authority => call.path.ends_with("/token"),

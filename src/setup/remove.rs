@@ -69,12 +69,12 @@ async fn objects(hands: &Hands<'_>, application: &Application, place: Option<&Pl
     let Some(vault) = &hands.vault else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     let tags = Tags::read(&application.tags);
-    if tags.own || place.is_some_and(|place| place.object.is_some()) {
-        if let Ok((kind, _, object)) = credential_of(application, place, None) {
-            if is_there(vault, kind, &object, &application.app_id).await? {
-                found.push((kind, object));
-            }
-        }
+    let told = tags.own || place.is_some_and(|place| place.object.is_some());
+    if told
+        && let Ok((kind, _, object)) = credential_of(application, place, None)
+        && is_there(vault, kind, &object, &application.app_id).await?
+    {
+        found.push((kind, object));
     }
     for kind in [CredentialKind::Certificate, CredentialKind::Secret] {
         // Who may not list still finds what the registration names.

@@ -117,6 +117,9 @@ impl Family {
     }
 }
 
+/// An entry of a list: identifier and tags.
+type Item = (Option<String>, Option<HashMap<String, String>>);
+
 /// The version of the Key Vault API that the SDK speaks.
 const API_VERSION: &str = "2025-07-01";
 
@@ -279,7 +282,7 @@ impl Vault {
     /// As the vault refused.
     pub async fn tagged(&self, family: Family, wanted: &[(&str, &str)]) -> Result<Vec<String>> {
         let doing = format!("listing the {} of", family.path());
-        let found: Vec<(Option<String>, Option<HashMap<String, String>>)> = match family {
+        let found: Vec<Item> = match family {
             Family::Certificates => {
                 let pager = self.certificates.list_certificate_properties(None).map_err(|error| self.explain(&doing, &error))?;
                 let all: Vec<_> = pager.try_collect().await.map_err(|error| self.explain(&doing, &error))?;

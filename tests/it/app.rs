@@ -1,6 +1,8 @@
 //! `app`: from nothing to a first hunt and back to nothing, by certificate and by secret, in one tenant and in two; cut off at every
 //! call and run again.
 
+#![allow(clippy::disallowed_methods, reason = "a test is its own user: it has the machine's environment, and writes plain files")]
+
 mod cut;
 mod rules;
 

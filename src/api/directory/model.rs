@@ -8,6 +8,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 
 /// An application registration.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -214,7 +215,7 @@ impl KeyCredential {
             return BASE64_STANDARD.decode(key).is_ok_and(|key| key == der);
         }
         let named = text(&self.0, "customKeyIdentifier");
-        let hex: String = thumbprint.iter().map(|byte| format!("{byte:02X}")).collect();
+        let hex = hex(thumbprint);
         !named.is_empty()
             && (named.eq_ignore_ascii_case(&hex) || named == BASE64_STANDARD.encode(thumbprint) || named == BASE64_STANDARD.encode(hex))
     }
@@ -222,6 +223,13 @@ impl KeyCredential {
     pub(super) fn json(&self) -> &Value {
         &self.0
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02X}");
+        text
+    })
 }
 
 impl PasswordCredential {

@@ -3,6 +3,7 @@
 use super::model::{KeyCredential, RequiredAccess};
 use crate::transport::Method;
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 
 /// What is asked of the directory.
 #[derive(Clone, Debug, PartialEq)]
@@ -178,7 +179,7 @@ fn encoded(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~'(),:/{}".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            let _ = write!(out, "%{byte:02X}");
         }
     }
     out

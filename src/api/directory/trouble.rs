@@ -37,14 +37,12 @@ impl Trouble {
         let message = fault.envelope.message.to_ascii_lowercase();
         let says = |words: &str| message.contains(words);
         match fault.status {
-            None => Self::Open,
             Some(404) => Self::Missing,
             Some(409) => Self::Exists,
             Some(400) if says("already exist") => Self::Exists,
             Some(400) if NOT_YET.iter().any(|words| says(words)) => Self::NotYet,
             Some(403) => Self::Forbidden,
-            Some(408 | 500..=502 | 504..=599) => Self::Open,
-            Some(200..=299) => Self::Open,
+            None | Some(200..=299 | 408 | 500..=502 | 504..=599) => Self::Open,
             Some(_) => Self::Other,
         }
     }

@@ -209,7 +209,7 @@ impl Desk<'_> {
         let id = body["keyId"].as_str().ok_or_else(|| bad("Property keyId is required."))?;
         let application = self.find(state, key)?;
         let before = application.passwords.len();
-        application.passwords.retain(|password| password.key_id != id);
+        application.passwords.retain(|password| password.id != id);
         if application.passwords.len() == before {
             return Err(bad(format!("No password credential found with keyId {id}.")));
         }

@@ -14,7 +14,7 @@ use std::{fmt::Write as _, time::Instant};
 /// A certificate.
 #[derive(Clone)]
 pub(super) struct Key {
-    pub(super) key_id: String,
+    pub(super) id: String,
     pub(super) name: String,
     pub(super) certificate: Certificate,
     pub(super) born: Instant,
@@ -23,7 +23,7 @@ pub(super) struct Key {
 /// A client secret.
 #[derive(Clone)]
 pub(super) struct Password {
-    pub(super) key_id: String,
+    pub(super) id: String,
     name: String,
     pub(super) value: String,
     from: jiff::Timestamp,
@@ -49,8 +49,8 @@ impl Key {
     }
 
     fn read(present: &[Self], entry: &Value) -> Result<Self, Refusal> {
-        let id = entry["keyId"].as_str().unwrap_or_default();
-        let known = present.iter().find(|key| key.key_id == id && !id.is_empty());
+        let named = entry["keyId"].as_str().unwrap_or_default();
+        let known = present.iter().find(|key| key.id == named && !named.is_empty());
         let Some(text) = entry["key"].as_str() else {
             return known.cloned().ok_or_else(|| bad("New key credential must contain a key value."));
         };
@@ -63,7 +63,7 @@ impl Key {
             return Ok(known.clone());
         }
         let name = entry["displayName"].as_str().unwrap_or_default().to_owned();
-        Ok(Self { key_id: guid(), name, certificate, born: Instant::now() })
+        Ok(Self { id: guid(), name, certificate, born: Instant::now() })
     }
 
     /// As Graph shows it; its bytes where they were asked for.
@@ -76,7 +76,7 @@ impl Key {
         let key = if whole { json!(BASE64_STANDARD.encode(self.certificate.der())) } else { Value::Null };
         let (from, to) = self.certificate.validity();
         json!({
-            "keyId": self.key_id, "displayName": self.name, "type": "AsymmetricX509Cert", "usage": "Verify", "key": key,
+            "keyId": self.id, "displayName": self.name, "type": "AsymmetricX509Cert", "usage": "Verify", "key": key,
             "customKeyIdentifier": hex, "startDateTime": written(from), "endDateTime": written(to),
         })
     }
@@ -101,13 +101,13 @@ impl Password {
             return Err(bad("Credential lifetime is not valid."));
         }
         let name = asked["displayName"].as_str().unwrap_or_default().to_owned();
-        Ok(Self { key_id: guid(), name, value: client_secret(), from, to, born: Instant::now() })
+        Ok(Self { id: guid(), name, value: client_secret(), from, to, born: Instant::now() })
     }
 
     /// As Graph shows it afterwards.
     pub(super) fn json(&self) -> Value {
         json!({
-            "customKeyIdentifier": null, "displayName": self.name, "keyId": self.key_id, "hint": self.value.get(..3),
+            "customKeyIdentifier": null, "displayName": self.name, "keyId": self.id, "hint": self.value.get(..3),
             "startDateTime": written(self.from), "endDateTime": written(self.to), "secretText": null,
         })
     }

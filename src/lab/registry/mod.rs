@@ -138,8 +138,8 @@ impl Application {
             deleted: self.deleted,
             principals: principals.len(),
             granted,
-            certificates: self.keys.iter().map(|key| key.key_id.clone()).collect(),
-            secrets: self.passwords.iter().map(|password| password.key_id.clone()).collect(),
+            certificates: self.keys.iter().map(|key| key.id.clone()).collect(),
+            secrets: self.passwords.iter().map(|password| password.id.clone()).collect(),
             audience: self.properties.get("signInAudience").and_then(Value::as_str).unwrap_or_default().to_owned(),
             declared: self.declared().len(),
         }

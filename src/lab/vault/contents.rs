@@ -119,7 +119,7 @@ pub(super) struct Vault {
 
 /// The vaults and their common contents.
 pub(crate) struct Vaults {
-    pub(super) vaults: Vec<Vault>,
+    named: Vec<Vault>,
     objects: Mutex<Vec<Arc<Object>>>,
     deleted: Mutex<Vec<Arc<Object>>>,
     pending: Mutex<BTreeMap<String, Pending>>,
@@ -208,7 +208,7 @@ impl Vaults {
         objects.extend(secret_objects(secrets, now));
         objects.sort_by(|a, b| a.name.cmp(&b.name));
         let objects = Mutex::new(objects.into_iter().map(Arc::new).collect());
-        Ok(Self { vaults: vaults(), objects, deleted: Mutex::default(), pending: Mutex::default() })
+        Ok(Self { named: vaults(), objects, deleted: Mutex::default(), pending: Mutex::default() })
     }
 
     /// Finds the vault that a host name means: its first label; an address means the first vault.
@@ -216,8 +216,8 @@ impl Vaults {
         let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
         let label = name.strip_suffix(&format!(".{}", crate::lab::directory::VAULT_SUFFIX));
         match label {
-            Some(label) => self.vaults.iter().find(|vault| vault.name == label),
-            None => self.vaults.first(),
+            Some(label) => self.named.iter().find(|vault| vault.name == label),
+            None => self.named.first(),
         }
     }
 

@@ -30,6 +30,20 @@ fn tags(body: &Value) -> BTreeMap<String, String> {
     all.map(|all| all.iter().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()).unwrap_or_default()
 }
 
+/// Makes a certificate as a policy says.
+fn made(subject: &str, months: i64, policy: &Value, body: &Value) -> crate::error::Result<super::Version> {
+    let from = now() - 600;
+    let to = from + months * 2_629_800;
+    let pair = KeyPair::rsa(subject, from, to)?;
+    let exportable = policy["key_props"]["exportable"].as_bool().unwrap_or(true);
+    let pem = policy["secret_props"]["contentType"] == "application/x-pem-file";
+    let value = if pem { pair.pem(exportable)? } else { BASE64_STANDARD.encode(pair.pfx(exportable)?) };
+    let mut new = version(Content::Certificate { pair, exportable, pem, value }, now());
+    (new.from, new.to, new.tags) = (Some(from), Some(to), tags(body));
+    new.enabled = body["attributes"]["enabled"].as_bool().unwrap_or(true);
+    Ok(new)
+}
+
 impl Desk<'_> {
     /// Answers a request that changes something; none where it is another.
     pub(super) fn written(&self, rest: &[&str]) -> Option<Written> {
@@ -92,22 +106,9 @@ impl Desk<'_> {
         if !(1..=1_200).contains(&months) {
             return Err(bad("Property validity_months is out of range."));
         }
-        let made = self.made(subject, months, policy, &body).map_err(|_| bad("The certificate could not be made."))?;
+        let made = made(subject, months, policy, &body).map_err(|_| bad("The certificate could not be made."))?;
         let pending = vaults.begin(name, made, Instant::now() + self.world.options.certificate_time);
         Ok((202, bundle::operation(&self.call.host, &pending)))
-    }
-
-    fn made(&self, subject: &str, months: i64, policy: &Value, body: &Value) -> crate::error::Result<super::Version> {
-        let from = now() - 600;
-        let to = from + months * 2_629_800;
-        let pair = KeyPair::rsa(subject, from, to)?;
-        let exportable = policy["key_props"]["exportable"].as_bool().unwrap_or(true);
-        let pem = policy["secret_props"]["contentType"] == "application/x-pem-file";
-        let value = if pem { pair.pem(exportable)? } else { BASE64_STANDARD.encode(pair.pfx(exportable)?) };
-        let mut new = version(Content::Certificate { pair, exportable, pem, value }, now());
-        (new.from, new.to, new.tags) = (Some(from), Some(to), tags(body));
-        new.enabled = body["attributes"]["enabled"].as_bool().unwrap_or(true);
-        Ok(new)
     }
 
     fn pending(&self, name: &str) -> Written {

@@ -6,6 +6,7 @@ use super::{
     found, permissions, print_json, print_script, rows,
 };
 use crate::{
+    api::directory::KeyCredential,
     cli::{AppArgs, ConsentArgs},
     console::print_data,
     error::{Error, Kind, Result},
@@ -30,7 +31,7 @@ pub(super) async fn run(context: &Context, args: &AppArgs, consent_args: &Consen
     drop(admin);
     let mode = if consent_args.dry_run { Mode::Look } else { Mode::Write };
     let admin = Admin::sign_in(context, args, mode).await?;
-    let outcome = admin.wires.unless_cancelled(here(context, &admin, consent_args, &what)).await;
+    let outcome = Box::pin(admin.wires.unless_cancelled(here(context, &admin, consent_args, &what))).await;
     admin.finish(outcome)
 }
 
@@ -69,7 +70,7 @@ async fn elsewhere(context: &Context, admin: &Admin, args: &ConsentArgs, what: &
     let redirect = application.redirects.first().map_or("http://localhost", String::as_str);
     let state = uuid::Uuid::new_v4().to_string();
     let url = consent_url(&admin.profile.cloud.authority, customer, &application.app_id, &state, redirect)?;
-    let ends = application.keys.iter().map(|key| key.ends()).chain(application.passwords.iter().map(|one| one.ends)).flatten().min();
+    let ends = application.keys.iter().map(KeyCredential::ends).chain(application.passwords.iter().map(|one| one.ends)).flatten().min();
     let leaflet = Leaflet {
         name: &application.name,
         app_id: &application.app_id,

@@ -44,7 +44,7 @@ pub(super) async fn run(context: &Context, args: &AppArgs, create: &CreateArgs) 
         }
         make(context, &admin, create, &wanted).await
     };
-    let outcome = admin.wires.unless_cancelled(work).await;
+    let outcome = Box::pin(admin.wires.unless_cancelled(work)).await;
     admin.finish(outcome)
 }
 

@@ -22,14 +22,15 @@ use crate::{
 };
 use serde::Serialize;
 use serde_json::json;
+use std::fmt::Write as _;
 
 pub(super) async fn run(context: &Context, args: &AppArgs) -> Result<u8> {
     match &args.action {
-        AppAction::Create(create) => create::run(context, args, create).await,
+        AppAction::Create(create) => Box::pin(create::run(context, args, create)).await,
         AppAction::Show(show) => show::run(context, args, show).await,
-        AppAction::Consent(consent) => consent::run(context, args, consent).await,
-        AppAction::Rotate(rotate) => rotate::run(context, args, rotate).await,
-        AppAction::Remove(remove) => remove::run(context, args, remove).await,
+        AppAction::Consent(consent) => Box::pin(consent::run(context, args, consent)).await,
+        AppAction::Rotate(rotate) => Box::pin(rotate::run(context, args, rotate)).await,
+        AppAction::Remove(remove) => Box::pin(remove::run(context, args, remove)).await,
         AppAction::Manifest(manifest) => manifest::run(context, manifest),
     }
 }
@@ -61,18 +62,21 @@ fn print_script(context: &Context, hands: &Hands<'_>) -> Result<()> {
     let mut text = String::new();
     for call in &script {
         let made = if call.made { "  (asked now)" } else { "" };
-        text.push_str(&format!("{:<6} {}{made}\n", call.method, call.url));
+        let _ = writeln!(text, "{:<6} {}{made}", call.method, call.url);
         if let Some(body) = &call.body {
-            text.push_str(&format!("       {body}\n"));
+            let _ = writeln!(text, "       {body}");
         }
     }
     let changes = script.iter().filter(|call| !call.made).count();
-    text.push_str(&format!("{} calls would change something; none was made\n", changes));
+    let _ = writeln!(text, "{changes} calls would change something; none was made");
     print_data(&text)
 }
 
 /// Rows of a name and what it is, aligned.
 fn rows(pairs: &[(&str, String)]) -> String {
     let width = pairs.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
-    pairs.iter().map(|(name, value)| format!("{name:<width$}  {}\n", crate::console::visible(value))).collect()
+    pairs.iter().fold(String::new(), |mut text, (name, value)| {
+        let _ = writeln!(text, "{name:<width$}  {}", crate::console::visible(value));
+        text
+    })
 }

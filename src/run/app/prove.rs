@@ -169,8 +169,8 @@ fn cheapest(api: Api, roles: &[&str]) -> Result<Option<Cheap>> {
     }
     let roles: Vec<String> = roles.iter().map(|&role| role.to_owned()).collect();
     let catalogue = Catalogue::built_in()?;
-    let open = catalogue.iter().filter(|source| source.api == api && !source.permission.is_empty() && source.is_open_to(&roles));
-    Ok(open.filter_map(crate::api::catalogue::Source::glance).next().map(Cheap::Look))
+    let mut open = catalogue.iter().filter(|source| source.api == api && !source.permission.is_empty() && source.is_open_to(&roles));
+    Ok(open.find_map(crate::api::catalogue::Source::glance).map(Cheap::Look))
 }
 
 /// 2, 4, 8, 16, 16 ... seconds, up to a limit.

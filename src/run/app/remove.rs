@@ -12,6 +12,7 @@ use crate::{
     setup::{Duty, Found, Place, Removal, find, plan_removal, remove, told_place},
 };
 use serde_json::json;
+use std::fmt::Write as _;
 
 pub(super) async fn run(context: &Context, args: &AppArgs, remove_args: &RemoveArgs) -> Result<u8> {
     let mode = if remove_args.dry_run { Mode::Look } else { Mode::Write };
@@ -21,7 +22,7 @@ pub(super) async fn run(context: &Context, args: &AppArgs, remove_args: &RemoveA
         let what = found(remove_args.name.as_deref(), admin.settings.app_id.as_deref(), context.global.app_id.as_deref())?;
         work(context, &admin, remove_args, &what).await
     };
-    let outcome = admin.wires.unless_cancelled(work).await;
+    let outcome = Box::pin(admin.wires.unless_cancelled(work)).await;
     admin.finish(outcome)
 }
 
@@ -65,10 +66,10 @@ fn words(removal: &Removal, place: Option<&Place>, head: &str) -> String {
     let application = &removal.application;
     let mut text = format!("{head}:\n  the registration `{}` ({}) and its service principal\n", application.name, application.app_id);
     for permission in &removal.permissions {
-        text.push_str(&format!("  its permission {permission}\n"));
+        let _ = writeln!(text, "  its permission {permission}");
     }
     for object in objects(removal) {
-        text.push_str(&format!("  the {object} in {}\n", place.map_or("the vault", |place| place.vault.as_str())));
+        let _ = writeln!(text, "  the {object} in {}", place.map_or("the vault", |place| place.vault.as_str()));
     }
     text.push_str(
         "the registration stays recoverable for 30 days (Deleted applications), the vault's objects for as long as the vault keeps them",

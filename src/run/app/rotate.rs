@@ -25,7 +25,7 @@ pub(super) async fn run(context: &Context, args: &AppArgs, rotate_args: &RotateA
         let what = found(rotate_args.name.as_deref(), admin.settings.app_id.as_deref(), context.global.app_id.as_deref())?;
         work(context, &admin, rotate_args, &what).await
     };
-    let outcome = admin.wires.unless_cancelled(work).await;
+    let outcome = Box::pin(admin.wires.unless_cancelled(work)).await;
     admin.finish(outcome)
 }
 
