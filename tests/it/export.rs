@@ -40,7 +40,9 @@ fn store(bench: &Bench, tenant: &str, kind: Work, name: &str, rows: &[&str]) {
     let place =
         if hunt { Place::hunt(tenant, name, None, Format::Ndjson) } else { Place::pull(tenant, "graph", name, None, Format::Ndjson) };
     let mut draft = case.draft(&case.reserve(&place)).unwrap();
-    rows.iter().for_each(|row| draft.row(row.as_bytes()).unwrap());
+    for row in rows {
+        draft.row(row.as_bytes()).unwrap();
+    }
     let schema =
         [("Timestamp", "DateTime"), ("n", "Int64"), ("x", "Object")].map(|(name, kind)| Column { name: name.into(), kind: kind.into() });
     let facts = Facts { job: job.clone(), query: hunt.then(|| "DeviceInfo".into()), schema: schema.to_vec(), ..Facts::default() };

@@ -4,7 +4,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
-    reason = "helpers of tests fail where they stand, as tests do"
+    clippy::disallowed_methods,
+    reason = "helpers of tests fail where they stand, as tests do, and read variables and write files as they need"
 )]
 
 mod advice;

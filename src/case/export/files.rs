@@ -1,4 +1,4 @@
-//! An export as files: one where one is asked for, else a folder with one a query or source; Parquet as a dataset that `DuckDB`, Spark and
+//! An export as files: one where one is asked for, else a folder with one a query or source; Parquet as a dataset that DuckDB, Spark and
 //! the like read with the tenant and the query as columns.
 
 use super::{Exported, Hashed, folder, is_file, select::Group};

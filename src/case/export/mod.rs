@@ -1,4 +1,4 @@
-//! Stored rows in another form, outside of the case: as files of any format, as a Parquet dataset, or as one `SQLite` database.
+//! Stored rows in another form, outside of the case: as files of any format, as a Parquet dataset, or as one SQLite database.
 //!
 //! What is read is held against the journal's hashes on the way, so that nothing leaves a case that was changed. What was written is
 //! listed beside it, with hashes of its own and of where it came from.
@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 pub enum Target {
     /// Files of that format; Parquet as a dataset.
     Files(Format),
-    /// One `SQLite` database, a table a source.
+    /// One SQLite database, a table a source.
     Sqlite,
 }
 

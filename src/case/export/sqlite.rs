@@ -1,4 +1,4 @@
-//! An export as one `SQLite` database: a table a query or source, with the rows of all tenants.
+//! An export as one SQLite database: a table a query or source, with the rows of all tenants.
 
 use super::{Exported, Hashed, select::Group};
 use crate::{

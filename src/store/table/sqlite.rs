@@ -98,10 +98,10 @@ fn create(table: &str, columns: &Columns) -> String {
             Kind::Double => "REAL",
             Kind::Text | Kind::Time => "TEXT",
         };
-        text.push_str(&format!(", {} {kind}", quoted(&names.unique(&column.name))));
+        text.extend([", ", &quoted(&names.unique(&column.name)), " ", kind]);
     }
     if has_rest(columns) {
-        text.push_str(&format!(", {} TEXT", quoted(&names.unique(REST))));
+        text.extend([", ", &quoted(&names.unique(REST)), " TEXT"]);
     }
     text + ")"
 }

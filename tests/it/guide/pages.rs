@@ -92,7 +92,7 @@ impl Block {
     pub(crate) fn command_lines(&self) -> Vec<Vec<String>> {
         let text = self.text.replace("\\\n", " ").replace("`\n", " ");
         let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
-        lines.flat_map(|line| simple_commands(line)).filter(|words| words.first().is_some_and(|word| word == "ircollect")).collect()
+        lines.flat_map(simple_commands).filter(|words| words.first().is_some_and(|word| word == "ircollect")).collect()
     }
 }
 
