@@ -18,6 +18,7 @@ pub mod journal;
 pub mod kql;
 #[cfg(feature = "lab")]
 pub mod lab;
+#[cfg(feature = "offline")]
 pub mod offline;
 pub mod run;
 pub mod secret;

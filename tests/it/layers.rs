@@ -196,7 +196,7 @@ fn no_test_file_is_forgotten() {
     let main = fs::read_to_string(folder.join("main.rs")).unwrap();
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let name = entry.file_name().to_string_lossy().trim_end_matches(".rs").to_owned();
-        let is_code = std::path::Path::new(&name).extension().is_none_or(|end| end != "txt");
+        let is_code = Path::new(&name).extension().is_none_or(|end| end != "txt");
         assert!(
             !is_code || name == "main" || name == "snapshots" || main.contains(&format!("mod {name};")),
             "tests/it/main.rs does not list `{name}`"

@@ -135,7 +135,9 @@ fn the_same_rows_come_through_every_fault() {
     let site = site(bad).configured(|toml| with_timeout(&toml, "4s"));
     let (query, _) = many_rows(&Site::new(capped(generous())));
     let expected = expected(&query);
-    for api in ["graph", "mde"] {
+    // Most calls meet a fault and wait: each further API costs minutes.
+    let long = std::env::var_os("IRCOLLECT_LONG").is_some();
+    for api in if long { &["graph", "mde"][..] } else { &["graph"] } {
         let summary = site.summary(0, &[&["hunt", "--kql", &query, "--api", api], &WINDOW[..]].concat());
         assert_same(&lines(&site, &summary["jobs"][0]), &expected);
     }
