@@ -43,7 +43,7 @@ pub struct Removed {
 /// Finds out what there is to take away; none where an earlier run took it all.
 ///
 /// # Errors
-/// [`Kind::Failed`] where there never was any; as the directory or the vault refused.
+/// [`Kind::Failed`](crate::error::Kind::Failed) where there never was any; as the directory or the vault refused.
 pub async fn plan_removal(hands: &Hands<'_>, what: &Found, place: Option<&Place>) -> Result<Option<Removal>> {
     let Some(application) = find(hands, what).await? else {
         return if was_removed(hands, what) { Ok(None) } else { super::registration::existing(hands, what).await.map(|_| None) };

@@ -66,7 +66,7 @@ impl Case {
     /// Begins files of rows that are to stand at `place`, each in its format.
     ///
     /// # Errors
-    /// [`Kind::Disk`].
+    /// [`Kind::Disk`](crate::error::Kind::Disk).
     pub fn intake(&self, place: &Place, wanted: Wanted) -> Result<Intake> {
         let place = place.format(Format::Ndjson);
         let create = if wanted.keeps() { Draft::create } else { Draft::passing };
@@ -95,7 +95,7 @@ impl Intake {
     /// Says the columns of the rows to come. Without it the formats that need them are made at the end.
     ///
     /// # Errors
-    /// [`Kind::Disk`], [`Kind::Usage`] for a format that was not built in.
+    /// [`Kind::Disk`](crate::error::Kind::Disk), [`Kind::Usage`](crate::error::Kind::Usage) for a format that was not built in.
     pub fn columns(&mut self, schema: &[Column]) -> Result<()> {
         if self.draft.rows() > 0 || !self.workers.is_empty() {
             return Ok(());
@@ -107,7 +107,7 @@ impl Intake {
     /// Takes a row: the bytes of a JSON object as the service sent them, without line breaks.
     ///
     /// # Errors
-    /// [`Kind::Disk`].
+    /// [`Kind::Disk`](crate::error::Kind::Disk).
     pub fn row(&mut self, row: &[u8]) -> Result<()> {
         self.draft.row(row)?;
         if self.first.len() < FIRST && row.len() <= SHORT {
@@ -124,7 +124,7 @@ impl Intake {
     /// Forgets all rows: the answer they came from was cut off and comes again.
     ///
     /// # Errors
-    /// [`Kind::Disk`].
+    /// [`Kind::Disk`](crate::error::Kind::Disk).
     pub fn restart(&mut self) -> Result<()> {
         self.workers = Workers::default();
         self.batch.clear();
@@ -151,7 +151,7 @@ impl Intake {
     /// still to be encoded.
     ///
     /// # Errors
-    /// [`Kind::Disk`].
+    /// [`Kind::Disk`](crate::error::Kind::Disk).
     pub fn finish(mut self, schema: &[Column]) -> Result<Harvest> {
         self.hand_on()?;
         let Self { dir, place, wanted, draft, workers, .. } = self;

@@ -162,7 +162,7 @@ impl Vault {
     /// Has the vault make a certificate, or another version of one.
     ///
     /// # Errors
-    /// As the vault refused; [`is_conflict`] tells whether one is being made already.
+    /// As the vault refused; `is_conflict` tells whether one is being made already.
     pub async fn begin_certificate(&self, name: &str, new: &NewCertificate) -> Result<Creation> {
         let doing = format!("making the certificate `{name}` in");
         let content: RequestContent<certificates::CreateCertificateParameters> =

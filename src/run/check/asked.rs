@@ -36,7 +36,7 @@ impl Asked {
     /// Reads the arguments.
     ///
     /// # Errors
-    /// [`Kind::Usage`] where there is no such source.
+    /// [`Kind::Usage`](crate::error::Kind::Usage) where there is no such source.
     pub(super) fn read(args: &CheckArgs, catalogue: &Catalogue) -> Result<Self> {
         let every = || sources::all(catalogue, ApiChoice::Auto);
         let asked = |hunt, sources, whatever| Self { hunt, sources, whatever };
