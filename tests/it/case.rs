@@ -34,9 +34,21 @@ pub(crate) fn job(id: &str) -> Job {
 }
 
 pub(crate) fn open(dir: &Path) -> Case {
-    let case = Case::open(dir, "0.1.0").unwrap();
+    let case = when_free(dir);
     case.journal().prepare(RunStarted::here("0.1.0", vec!["ircollect".into(), "hunt".into()], None));
     case
+}
+
+/// Opens a case that this process let go of. A child that another test is just starting holds the lock until it has become another
+/// program.
+pub(crate) fn when_free(dir: &Path) -> Case {
+    for _ in 0..500 {
+        match Case::open(dir, "0.1.0") {
+            Err(error) if error.code() == "CaseInUse" => std::thread::sleep(std::time::Duration::from_millis(10)),
+            opened => return opened.unwrap(),
+        }
+    }
+    panic!("{} is in use", dir.display());
 }
 
 pub(crate) fn store(case: &Case, id: &str, rows: &[&str], replaces: &[Written]) -> ircollect::error::Result<Written> {

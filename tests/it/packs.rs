@@ -261,7 +261,7 @@ fn job(resume: bool) -> HuntJob {
 async fn the_parts_of_a_list_end_as_one_file_and_what_is_stored_is_not_asked_again() {
     let folder = tempfile::tempdir().unwrap();
     let run = async |resume: bool, echo: &Echo| {
-        let case = Arc::new(Case::open(folder.path(), "0").unwrap());
+        let case = Arc::new(crate::case::when_free(folder.path()));
         case.journal().prepare(journal::RunStarted::here("0", Vec::new(), None));
         case.journal().begin(None).unwrap();
         hunt(&job(resume), echo, &case, &Silent).await
