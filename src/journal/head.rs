@@ -38,6 +38,11 @@ impl Head {
         Self { durable: Mark::start(), latest: Mark::start() }
     }
 
+    /// The head of a journal whose last line is on disk.
+    pub(crate) fn at(last: Mark) -> Self {
+        Self { durable: last.clone(), latest: last }
+    }
+
     /// Formats the file. Its length never changes.
     pub(crate) fn text(&self) -> String {
         let record = |name: &str, mark: &Mark| format!("{name:<7} {:020} {}\n", mark.seq, mark.sha256);

@@ -66,7 +66,7 @@ impl Journal {
         let head_path = dir.join(layout::HEAD);
         let head_failed = |error| disk::failed("writing", &head_path, error);
         let mut head_file = OpenOptions::new().write(true).open(&head_path).map_err(head_failed)?;
-        let head = Head { durable: walk.last.clone(), latest: walk.last.clone() };
+        let head = Head::at(walk.last.clone());
         head.write(&mut head_file).map_err(head_failed)?;
         let state = Mutex::new(State {
             path,
@@ -219,7 +219,7 @@ impl State {
         let read = File::open(&self.path).map(|file| file.take(self.length).chain(line.as_slice()));
         let hashed = read.and_then(|whole| hash::of_reader(whole, &|_| ()));
         let (_, journal_sha256) = hashed.map_err(|error| disk::failed("reading", &self.path, error))?;
-        let head = Head { durable: mark.clone(), latest: mark.clone() };
+        let head = Head::at(mark.clone());
         Ok(Closing { head_sha256: hash::of_bytes(head.text().as_bytes()), line, mark, journal_sha256 })
     }
 

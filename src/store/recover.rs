@@ -22,7 +22,8 @@ pub(super) fn open(dir: &Path, lock: Lock) -> Result<Opened> {
         return Err(damaged(dir, &flaw.detail));
     }
     if ledger.sealed.is_some() {
-        return Err(seal::refuse(dir));
+        let _read_only_perhaps = seal::complete(dir, &walk, &head);
+        return Err(seal::refused(dir));
     }
     let mut actions = ends(&walk, &head);
     let journal = Journal::open(dir, &walk, case_sha256(dir)?, Box::new(lock))?;

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::{Error, Kind, Result},
-    journal::{self, CaseSealed, Closing, Event, Ledger, Outer, Signatory, disk, layout},
+    journal::{self, CaseSealed, Closing, Event, Head, Ledger, Outer, Signatory, Walk, disk, layout},
 };
 use std::{fs, io, io::Write, path::Path};
 use tempfile::TempPath;
@@ -77,7 +77,7 @@ fn put(dir: &Path, name: &str, bytes: &[u8]) -> Result<TempPath> {
 }
 
 /// Gives the files of a seal their names where they lack them. `SHA256SUMS` comes last: with it the seal is whole.
-pub(super) fn give_names(dir: &Path) -> io::Result<()> {
+fn give_names(dir: &Path) -> io::Result<()> {
     for name in [layout::SUMS_SIGNATURE, layout::SUMS] {
         let (temp, path) = (dir.join(layout::temp_of(name)), dir.join(name));
         if temp.symlink_metadata().is_ok() && path.symlink_metadata().is_err() {
@@ -87,9 +87,18 @@ pub(super) fn give_names(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The refusal to add to a sealed case. A seal whose last step was not done is finished first.
-pub(super) fn refuse(dir: &Path) -> Error {
-    let _read_only_perhaps = give_names(dir);
+/// Does the last steps of a sealing that was killed behind its event: the journal's head, then the names.
+pub(super) fn complete(dir: &Path, walk: &Walk, head: &Head) -> io::Result<()> {
+    if walk.is_ahead_of(head) {
+        let mut file = fs::OpenOptions::new().write(true).open(dir.join(layout::HEAD))?;
+        Head::at(walk.last.clone()).write(&mut file)?;
+        file.sync_all()?;
+    }
+    give_names(dir)
+}
+
+/// The refusal to add to a sealed case.
+pub(super) fn refused(dir: &Path) -> Error {
     Error::new(Kind::Disk, format!("the case `{}` is sealed: nothing is added to it", dir.display()))
         .with_code("CaseSealed")
         .hint("go on in another directory with --case")
