@@ -197,6 +197,23 @@ pub trait Rows: Send {
     fn end(&mut self, answer: &Answer) -> Result<()>;
 }
 
+/// Keeps nothing: for a look whether an API answers.
+pub struct Dropped;
+
+impl Rows for Dropped {
+    fn begin(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn row(&mut self, _: &[u8]) -> Result<()> {
+        Ok(())
+    }
+
+    fn end(&mut self, _: &Answer) -> Result<()> {
+        Ok(())
+    }
+}
+
 /// Asks, and hands the rows on as they come.
 ///
 /// # Errors

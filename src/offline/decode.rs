@@ -1,6 +1,9 @@
 //! Rows into batches: only the columns that a query reads are taken out of them.
 
-use super::{survey::not_a_row, values};
+use super::{
+    members::{self, Members},
+    values,
+};
 use crate::{
     error::{Error, Kind, Result},
     kql::{ast::TypeName, engine::arrow_type},
@@ -12,9 +15,8 @@ use arrow::{
     },
     datatypes::SchemaRef,
 };
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
-use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
+use serde::de::IgnoredAny;
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 /// Rows of a batch.
 const ROWS: usize = 8_192;
@@ -45,7 +47,7 @@ impl Batches {
         self.rows += 1;
         self.bytes += row.len();
         if !self.cells.is_empty() {
-            Row(self).deserialize(&mut serde_json::Deserializer::from_slice(row)).map_err(not_a_row)?;
+            members::read(row, self)?;
         }
         for (cells, seen) in self.cells.iter_mut().zip(&self.seen) {
             if *seen != self.rows {
@@ -151,55 +153,13 @@ fn dynamic(raw: &str) -> Option<Cow<'_, str>> {
     Some(if is_json { text } else { Cow::Borrowed(raw) })
 }
 
-/// Reads one row.
-struct Row<'a>(&'a mut Batches);
-
-impl<'de> DeserializeSeed<'de> for Row<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        from.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Row<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
+impl Members for Batches {
+    fn place(&mut self, key: &str) -> Option<usize> {
+        self.at.get(key).copied()
     }
 
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
-        while let Some(at) = map.next_key_seed(KeyOf(&self.0.at))? {
-            match at {
-                Some(at) => self.0.put(at, map.next_value::<&RawValue>()?.get()),
-                None => drop(map.next_value::<IgnoredAny>()?),
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Finds a key's place.
-struct KeyOf<'a>(&'a HashMap<String, usize>);
-
-impl<'de> DeserializeSeed<'de> for KeyOf<'_> {
-    type Value = Option<usize>;
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
-        from.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for KeyOf<'_> {
-    type Value = Option<usize>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(self.0.get(name).copied())
+    fn value(&mut self, at: usize, raw: &str) {
+        self.put(at, raw);
     }
 }
 

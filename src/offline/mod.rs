@@ -14,6 +14,7 @@ mod folder;
 mod form;
 mod kinds;
 mod lines;
+mod members;
 mod parquet;
 mod place;
 mod rows;

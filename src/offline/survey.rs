@@ -4,15 +4,13 @@ use super::{
     Documented, envelope,
     form::Form,
     kinds::Guess,
+    members::{self, Members},
     rows::{self, Piece},
     values,
 };
 use crate::error::{Error, Kind, Result};
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
 use std::{
     collections::HashMap,
-    fmt,
     ops::ControlFlow,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
@@ -77,8 +75,7 @@ fn of_piece(piece: &Piece, known: &Documented) -> Result<Survey> {
     let mut survey = Survey::default();
     piece.each(&mut |row| {
         if let Some(row) = own(&piece.form, row)? {
-            let parsed = Row { survey: &mut survey, known }.deserialize(&mut serde_json::Deserializer::from_slice(row));
-            parsed.map_err(not_a_row)?;
+            members::read(row, &mut Looking { survey: &mut survey, known })?;
             survey.rows += 1;
         }
         Ok(ControlFlow::Continue(()))
@@ -92,13 +89,6 @@ pub(super) fn own<'a>(form: &Form, row: &'a [u8]) -> Result<Option<&'a [u8]>> {
         Form::Json { category: Some(category), .. } => envelope::row_of(row, category),
         _ => Ok(Some(row)),
     }
-}
-
-pub(super) fn not_a_row(error: serde_json::Error) -> Error {
-    Error::new(Kind::Disk, format!("this is not a row: {error}"))
-        .with_code("UnreadableInput")
-        .hint("rows are JSON objects, one a line or in one array; was the file cut off?")
-        .caused_by(error)
 }
 
 impl Survey {
@@ -151,60 +141,18 @@ impl Survey {
     }
 }
 
-/// Reads one row into the survey.
-struct Row<'a> {
+/// Surveys a row.
+struct Looking<'a> {
     survey: &'a mut Survey,
     known: &'a Documented,
 }
 
-impl<'de> DeserializeSeed<'de> for Row<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        from.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Row<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
+impl Members for Looking<'_> {
+    fn place(&mut self, key: &str) -> Option<usize> {
+        self.survey.key(key, self.known)
     }
 
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
-        while let Some(at) = map.next_key_seed(KeyOf { survey: &mut *self.survey, known: self.known })? {
-            let raw: &RawValue = map.next_value()?;
-            if let Some(at) = at {
-                self.survey.see(at, raw.get());
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Finds a key's place.
-struct KeyOf<'a> {
-    survey: &'a mut Survey,
-    known: &'a Documented,
-}
-
-impl<'de> DeserializeSeed<'de> for KeyOf<'_> {
-    type Value = Option<usize>;
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
-        from.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for KeyOf<'_> {
-    type Value = Option<usize>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(self.survey.key(name, self.known))
+    fn value(&mut self, at: usize, raw: &str) {
+        self.survey.see(at, raw);
     }
 }

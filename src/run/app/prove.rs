@@ -6,7 +6,7 @@ use crate::{
     api::{
         catalogue::Catalogue,
         glance::glance,
-        hunting::{self, Answer, Api, DEADLINE, Rows},
+        hunting::{self, Api, DEADLINE, Dropped},
         pages,
     },
     error::{Error, Kind, Result},
@@ -194,21 +194,5 @@ impl Waits {
         watch.waiting(what, length, self.left);
         count_down(watch, what, length).await;
         true
-    }
-}
-
-struct Dropped;
-
-impl Rows for Dropped {
-    fn begin(&mut self) -> Result<()> {
-        Ok(())
-    }
-
-    fn row(&mut self, _: &[u8]) -> Result<()> {
-        Ok(())
-    }
-
-    fn end(&mut self, _: &Answer) -> Result<()> {
-        Ok(())
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     api::{
         catalogue::Source,
         glance::glance,
-        hunting::{self, Answer, Api, DEADLINE, Request, Rows},
+        hunting::{self, Api, DEADLINE, Dropped, Request},
         pages,
     },
     error::{Error, Kind, Result},
@@ -68,20 +68,4 @@ async fn look_at(checker: &Checker<'_>, tenant: &Tenant, source: &Source, path: 
 
 fn budget(checker: &Checker<'_>) -> Budget {
     Budget::new(checker.settings.max_wait.min(PATIENCE))
-}
-
-struct Dropped;
-
-impl Rows for Dropped {
-    fn begin(&mut self) -> Result<()> {
-        Ok(())
-    }
-
-    fn row(&mut self, _: &[u8]) -> Result<()> {
-        Ok(())
-    }
-
-    fn end(&mut self, _: &Answer) -> Result<()> {
-        Ok(())
-    }
 }
