@@ -158,6 +158,8 @@ const fn wall(status: u16, code: &'static str, words: &'static str, meaning: &'s
     Wall { status: status..=status, code, words, meaning, advice }
 }
 
+const NO_POLICY: &str = "the caller is in no access policy that allows it";
+const ADD_POLICY: &str = "add an access policy: get for secrets, get for certificates, sign for keys";
 const DISABLED: &str = "what was asked for is disabled";
 const ENABLE: &str = "enable it in the vault, or name another version: \"name/version\"";
 
@@ -190,21 +192,9 @@ pub const WALLS: &[Wall] = &[
     ),
     wall(403, "ForbiddenByPolicy", "", "a policy of the organisation denies it", "ask the vault's administrator"),
     wall(403, "SecretDisabled", "", DISABLED, ENABLE),
-    wall(
-        403,
-        "AccessDenied",
-        "",
-        "the caller is in no access policy that allows it",
-        "add an access policy: get for secrets, get for certificates, sign for keys",
-    ),
+    wall(403, "AccessDenied", "", NO_POLICY, ADD_POLICY),
     wall(403, "", "disabled", DISABLED, ENABLE),
-    wall(
-        403,
-        "",
-        " permission on key vault",
-        "the caller is in no access policy that allows it",
-        "add an access policy: get for secrets, get for certificates, sign for keys",
-    ),
+    wall(403, "", " permission on key vault", NO_POLICY, ADD_POLICY),
     wall(403, "", "", "the caller may not do this in the vault", "check its roles or access policies"),
     wall(
         404,

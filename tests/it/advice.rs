@@ -3,7 +3,7 @@
 //!
 //! The reference is test input beside the package; without it this is skipped, loudly.
 
-use crate::reference_clients::shared;
+use crate::support::shared;
 use ircollect::{
     identity::{Retry, find},
     vault::Wall,

@@ -12,16 +12,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The shared test input, where it is.
+/// The folder of the shared test input, where it is.
 fn shared() -> Option<PathBuf> {
-    #[allow(clippy::disallowed_methods, reason = "a test's own switch")]
-    let set = std::env::var_os("IRCOLLECT_SHARED").map(PathBuf::from);
-    let root = set.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"));
-    let found = root.join("data/queries/index.json").exists();
-    if !found {
-        eprintln!("SKIPPED: the published queries are not at {}", root.display());
-    }
-    found.then_some(root)
+    let index = crate::support::shared("data/queries/index.json")?;
+    index.ancestors().nth(3).map(Path::to_owned)
 }
 
 fn read_json(path: &Path) -> Value {

@@ -31,7 +31,7 @@ fn slow() -> Site {
 
 /// Rounds: a few as a rule, 100 where `IRCOLLECT_LONG` is set.
 fn rounds() -> u64 {
-    if std::env::var_os("IRCOLLECT_LONG").is_some() { 100 } else { 16 }
+    if crate::support::is_long() { 100 } else { 16 }
 }
 
 /// The rows of each format's file, sorted, as far as they can be compared without a schema: how many, and the lines of the text formats.

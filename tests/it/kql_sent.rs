@@ -48,7 +48,7 @@ fn verdicts(lines: &[Value]) -> Option<BTreeMap<String, Value>> {
 #[allow(clippy::disallowed_methods, reason = "a variable makes it long")]
 fn whatever_is_sent_is_kql() {
     let Some(corpus) = corpus() else { return };
-    let step = if std::env::var_os("IRCOLLECT_LONG").is_some() { 1 } else { 10 };
+    let step = if crate::support::is_long() { 1 } else { 10 };
     let window = Window::new("2026-01-01T00:00:00Z".parse().unwrap(), "2026-01-02T00:00:00.0000001Z".parse().unwrap()).unwrap();
     let mut lines = Vec::new();
     for (number, case) in corpus.iter().filter(|case| case.parses()).enumerate().step_by(step) {

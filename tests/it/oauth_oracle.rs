@@ -5,7 +5,7 @@
 use crate::{
     identity::{APP_ID, GRAPH, Notes, SECRET, TENANT, entra},
     loopback::Reply,
-    reference_clients::shared,
+    support::shared,
     vault::{Place, object, sign_digest},
 };
 use base64::{
@@ -49,7 +49,7 @@ impl Oracle {
     #[allow(clippy::disallowed_methods, reason = "a test finds the oracle by a variable")]
     fn start() -> Option<Self> {
         let script = shared("oracles/oauth-server.mjs")?;
-        let home = std::env::var_os("ORACLE_HOME").map_or_else(|| std::env::temp_dir().join("oracle"), PathBuf::from);
+        let home = crate::support::oracle_home();
         if !home.join("node/node_modules/oidc-provider").exists() {
             eprintln!("SKIPPED: no oracle in {}", home.display());
             return None;

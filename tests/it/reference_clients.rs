@@ -6,15 +6,12 @@
 use crate::{
     identity::{APP_ID, SECRET, TENANT, app, certificate, part, secret, token},
     loopback::{Reply, Seen, Server},
+    support::shared,
     vault::{Place, bundle, object},
 };
 use ircollect::transport::Authorize;
 use serde_json::{Value, json};
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 /// Form fields that others send and ircollect does not, and why.
 const THEIRS_ALONE: &[(&str, &str)] = &[
@@ -47,18 +44,6 @@ fn recordings() -> Vec<(String, Value)> {
     found.sort_by(|a, b| a.0.cmp(&b.0));
     assert!(found.len() > 15, "recordings are missing");
     found
-}
-
-/// The shared test input beside the package, or a loud skip.
-#[allow(clippy::disallowed_methods, reason = "a test finds its input by a variable")]
-pub(crate) fn shared(what: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("IRCOLLECT_SHARED").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
-    let path = root.join(what);
-    if path.exists() {
-        return Some(path);
-    }
-    eprintln!("SKIPPED: the test input `{}` is not here", path.display());
-    None
 }
 
 fn names(value: &Value) -> BTreeSet<String> {

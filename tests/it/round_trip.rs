@@ -236,7 +236,7 @@ print("read back:", len(want))
 "#;
 
 fn python() -> Option<PathBuf> {
-    let home = std::env::var_os("ORACLE_HOME").map_or_else(|| std::env::temp_dir().join("oracle"), PathBuf::from);
+    let home = crate::support::oracle_home();
     let python = home.join("py/v/bin/python");
     let has = Command::new(&python).args(["-c", "import pyarrow, duckdb, polars"]).output().is_ok_and(|output| output.status.success());
     if !has {
@@ -261,7 +261,7 @@ fn check_by_others(bench: &Bench, paths: &BTreeMap<String, PathBuf>, rows: &[Row
 
 /// A few thousand rows as a rule, 50,000 where `IRCOLLECT_LONG` is set.
 fn count() -> u64 {
-    if std::env::var_os("IRCOLLECT_LONG").is_some() { 50_000 } else { 2_000 }
+    if crate::support::is_long() { 50_000 } else { 2_000 }
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn every_flipped_bit_of_a_sealed_case_is_found() {
     run(home.path(), "1");
     run(home.path(), "2");
     seal(home.path(), None);
-    let exhaustive = std::env::var_os("IRCOLLECT_LONG").is_some();
+    let exhaustive = crate::support::is_long();
     let mut chance = fastrand::Rng::with_seed(7);
     for path in files(home.path()).into_iter().filter(|path| !path.ends_with(".lock")) {
         let bytes = std::fs::read(&path).unwrap();

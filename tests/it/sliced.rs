@@ -136,7 +136,7 @@ fn the_same_rows_come_through_every_fault() {
     let (query, _) = many_rows(&Site::new(capped(generous())));
     let expected = expected(&query);
     // Most calls meet a fault and wait: each further API costs minutes.
-    let long = std::env::var_os("IRCOLLECT_LONG").is_some();
+    let long = crate::support::is_long();
     for api in if long { &["graph", "mde"][..] } else { &["graph"] } {
         let summary = site.summary(0, &[&["hunt", "--kql", &query, "--api", api], &WINDOW[..]].concat());
         assert_same(&lines(&site, &summary["jobs"][0]), &expected);
@@ -242,7 +242,7 @@ fn a_run_that_is_killed_at_any_moment_is_gone_on_with() {
     let whole = lines(&site, &site.summary(0, &arguments)["jobs"][0]);
     let length = begun.elapsed();
     std::fs::remove_dir_all(site.bench.case()).unwrap();
-    let moments = if std::env::var_os("IRCOLLECT_LONG").is_some() { 100 } else { 10 };
+    let moments = if crate::support::is_long() { 100 } else { 10 };
     let mut random = fastrand::Rng::with_seed(7);
     let mut killed = 0;
     while killed < moments {

@@ -87,7 +87,7 @@ fn every_parameter_has_a_type_and_a_default() {
 #[test]
 fn the_official_parser_and_analyser_take_every_query() {
     let (Some(script), Some(schema)) = (shared("oracles/kql-check.cjs"), shared("data/ah-schema.json")) else { return };
-    let home = std::env::var_os("ORACLE_HOME").map_or_else(|| std::env::temp_dir().join("oracle"), PathBuf::from);
+    let home = crate::support::oracle_home();
     if !home.join("node/node_modules/@kusto").exists() {
         eprintln!("SKIPPED: no official parser in {}", home.display());
         return;

@@ -150,7 +150,7 @@ try {{ Invoke-IrHunt -Query 'DeviceInfo' -ProfileName nobody }} catch {{ $_.Full
 #[test]
 fn powershell_is_sound_as_far_as_a_parser_sees() {
     let Some(checker) = shared("oracles/ps-syntax.py") else { return };
-    let home = std::env::var_os("ORACLE_HOME").map_or_else(|| std::env::temp_dir().join("oracle"), PathBuf::from);
+    let home = crate::support::oracle_home();
     let python = home.join("py/v/bin/python");
     if !python.exists() {
         eprintln!("SKIPPED: no parser of PowerShell in {}", home.display());

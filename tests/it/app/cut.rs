@@ -1,7 +1,7 @@
 //! `app` cut off at each of its calls, before the call was done and after, and run again: always to the same end.
 
 use super::{app, create, kept, only, options, site};
-use crate::support::site::Site;
+use crate::support::{is_long, site::Site};
 use ircollect::lab::{Options, Trap};
 use std::{
     process::Stdio,
@@ -33,9 +33,11 @@ fn killed(site: &Site, words: &[&str], nth: u32, trap: Trap) -> bool {
     }
 }
 
-/// Every call in the long form, one in eight in the short one.
-fn is_tried(nth: u32, offset: u32) -> bool {
-    std::env::var_os("IRCOLLECT_LONG_TESTS").is_some() || nth % 8 == offset % 8
+/// Tries call after call until one never comes, and returns its number: every call in the long form, one in eight in the short one.
+fn at_each_call(offset: u32, mut comes: impl FnMut(u32) -> bool) -> u32 {
+    let step = if is_long() { 1 } else { 8 };
+    let mut nths = (1..).filter(|nth: &u32| nth % step == offset % step);
+    nths.find(|nth| !comes(*nth)).unwrap()
 }
 
 /// Creates, cut off at each call, each time from nothing; and again, whole.
@@ -43,12 +45,7 @@ fn created_whatever_happens(credential: &str, trap: Trap, offset: u32) {
     let words = create(&["--credential", credential, "--write-profile", "case17"]);
     let site = site(quick());
     let config = std::fs::read_to_string(site.config()).unwrap();
-    let mut nth = 0;
-    loop {
-        nth += 1;
-        if !is_tried(nth, offset) {
-            continue;
-        }
+    let nth = at_each_call(offset, |nth| {
         let cut = killed(&site, &words, nth, trap);
         site.lab.set_trap(u32::MAX, trap);
         let object = site.run(&words).expect(0).json();
@@ -59,10 +56,8 @@ fn created_whatever_happens(credential: &str, trap: Trap, offset: u32) {
         assert!(kept(&site, "ir-case-17").iter().any(|one| !one.deleted), "call {nth}");
         site.run(&app(&["remove", "--name", "IR case 17", "--yes"])).expect(0);
         std::fs::write(site.config(), &config).unwrap();
-        if !cut {
-            break;
-        }
-    }
+        cut
+    });
     assert!(nth > 12, "{nth} calls are too few to be all");
     site.run(&["case", "verify", "--case", "ircollect-setup"]).expect(0);
 }
@@ -92,22 +87,15 @@ fn rotated_whatever_happens(credential: &str, trap: Trap, offset: u32) {
     let site = site(quick());
     site.run(&create(&["--credential", credential, "--write-profile", "case17"])).expect(0);
     let words = app(&["rotate", "--name", "IR case 17"]);
-    let mut nth = 0;
-    loop {
-        nth += 1;
-        if !is_tried(nth, offset) {
-            continue;
-        }
+    at_each_call(offset, |nth| {
         let cut = killed(&site, &words, nth, trap);
         site.lab.set_trap(u32::MAX, trap);
         site.run(&words).expect(0);
         let there = only(&site);
         assert_eq!(there.certificates.len() + there.secrets.len(), 1, "call {nth}: {there:?}");
         site.run(&["token", "--profile", "case17", "--api", "graph", "--claims"]).expect(0);
-        if !cut {
-            break;
-        }
-    }
+        cut
+    });
 }
 
 #[test]
@@ -128,22 +116,15 @@ fn all_is_removed_whatever_call_is_lost() {
     let site = site(quick());
     let words = app(&["remove", "--name", "IR case 17", "--yes"]);
     for (trap, offset) in [(Trap::HoldAfter, 1), (Trap::HoldBefore, 2)] {
-        let mut nth = 0;
-        loop {
-            nth += 1;
-            if !is_tried(nth, offset) {
-                continue;
-            }
+        at_each_call(offset, |nth| {
             site.run(&create(&[])).expect(0);
             let cut = killed(&site, &words, nth, trap);
             site.lab.set_trap(u32::MAX, trap);
             site.run(&words).expect(0);
             assert!(site.lab.holdings().iter().all(|one| one.deleted), "call {nth}");
             assert!(kept(&site, "ir-case-17").iter().all(|one| one.deleted), "call {nth}");
-            if !cut {
-                break;
-            }
-        }
+            cut
+        });
     }
 }
 
@@ -151,12 +132,7 @@ fn all_is_removed_whatever_call_is_lost() {
 fn survives(trap: Trap, credential: &str, offset: u32) {
     let site = site(quick());
     let words = create(&["--credential", credential]);
-    let mut nth = 0;
-    loop {
-        nth += 1;
-        if !is_tried(nth, offset) {
-            continue;
-        }
+    at_each_call(offset, |nth| {
         site.lab.set_trap(nth, trap);
         let first = site.run(&words);
         let sprung = site.lab.is_sprung();
@@ -168,10 +144,8 @@ fn survives(trap: Trap, credential: &str, offset: u32) {
         assert_eq!((there.principals, there.granted.len()), (1, 5), "call {nth}: {there:?}");
         assert_eq!(there.certificates.len() + there.secrets.len(), 1, "call {nth}: {there:?}");
         site.run(&app(&["remove", "--name", "IR case 17", "--yes"])).expect(0);
-        if !sprung {
-            break;
-        }
-    }
+        sprung
+    });
 }
 
 #[test]

@@ -384,7 +384,7 @@ fn world() -> impl Strategy<Value = World> {
 /// Worlds that are tried: each takes as many files to disk as the service gives answers.
 #[allow(clippy::disallowed_methods, reason = "a variable makes it long")]
 fn cases() -> u32 {
-    if std::env::var_os("IRCOLLECT_LONG").is_some() { 2_000 } else { 40 }
+    if crate::support::is_long() { 2_000 } else { 40 }
 }
 
 /// What the journal holds of a job, as the questions that would ask for it.

@@ -23,6 +23,11 @@ pub(crate) struct Outcome {
     pub(crate) stderr: String,
 }
 
+/// Says whether tests take their long form, which `IRCOLLECT_LONG` asks for.
+pub(crate) fn is_long() -> bool {
+    std::env::var_os("IRCOLLECT_LONG").is_some()
+}
+
 impl Outcome {
     /// Asserts the exit code, showing both outputs where it is another.
     #[track_caller]
@@ -114,6 +119,11 @@ impl Bench {
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }
+}
+
+/// Where programs that others wrote are installed.
+pub(crate) fn oracle_home() -> PathBuf {
+    std::env::var_os("ORACLE_HOME").map_or_else(|| std::env::temp_dir().join("oracle"), PathBuf::from)
 }
 
 /// The shared test input beside the package, or a loud skip.
