@@ -45,7 +45,7 @@ pub(super) async fn run(context: &Context, args: &CheckArgs) -> Result<u8> {
         Err(error) if error.kind() == Kind::Interrupted => return Err(error),
         Err(error) => Report::new(asked::words(args), vec![Row::failed("configuration", &error)]),
     };
-    let shown = if context.global.json { json(&report)? } else { report.table(WIDTH) };
+    let shown = if context.global.json { json(&report)? } else { report.table(context.looked_at().and_then(|width| u16::try_from(width).ok()).unwrap_or(WIDTH)) };
     print_data(&shown)?;
     Ok(report.exit)
 }
