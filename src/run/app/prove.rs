@@ -7,7 +7,7 @@ use crate::{
         catalogue::Catalogue,
         glance::glance,
         hunting::{self, Api, DEADLINE, Dropped},
-        pages,
+        links,
     },
     error::{Error, Kind, Result},
     identity::{Directory, claims},
@@ -146,7 +146,7 @@ impl Proving<'_> {
                 hunting::hunt(&transport, tenant.app.as_ref(), &request, &budget, &mut Dropped).await.map(drop)
             }
             Cheap::Look(path) => {
-                let url = pages::below(&endpoint.url, path)?;
+                let url = links::below(&endpoint.url, path)?;
                 let call = Call::get(format!("looking at {path}"), url, format!("{}/{api}", tenant.id)).bearer(&endpoint.scope);
                 glance(&transport, tenant.app.as_ref(), &call, &budget).await.map(drop)
             }
