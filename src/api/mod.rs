@@ -10,6 +10,7 @@ pub(crate) mod encode;
 pub mod export;
 pub mod glance;
 pub mod hunting;
+pub mod links;
 pub mod pages;
 pub mod raw;
 pub mod refusal;

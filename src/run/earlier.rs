@@ -35,13 +35,6 @@ impl Earlier<'_> {
         self.latest(profile, tenant, query).map(|(api, _)| api)
     }
 
-    /// Returns the directory of a profile's tenant without a call: what was typed, or what that was found to be before.
-    pub(super) fn directory(&self, profile: &Profile, typed: &str) -> String {
-        let is_it = |known: &&Known| known.job.profile == profile.name && known.job.tenant_name.as_deref() == Some(typed);
-        let known = self.case.jobs().iter().rev().find(is_it).filter(|_| only(profile) == Some(typed));
-        known.map_or_else(|| typed.to_ascii_lowercase(), |known| known.job.tenant.clone())
-    }
-
     /// Returns the report of a job of which nothing is left to do.
     pub(super) fn whole(&self, profile: &Profile, tenant: &str, query: &Given) -> Option<report::Job> {
         if query.fault.is_some() || query.text.trim().is_empty() {
@@ -86,7 +79,7 @@ impl Earlier<'_> {
             kind: journal::Work::Hunt,
             name: query.name.clone(),
             tenant: tenant.to_owned(),
-            tenant_name: only(profile).filter(|only| !only.eq_ignore_ascii_case(tenant)).map(str::to_owned),
+            tenant_name: typed(profile, tenant),
             profile: profile.name.clone(),
             api: api.name().to_owned(),
             query_sha256: Some(hash::of_bytes(query.filled.whole.as_bytes())),
@@ -111,6 +104,18 @@ impl Earlier<'_> {
         let is_others = known.job.name != fresh.name && self.plan.queries.iter().any(|query| query.name == known.job.name);
         known.job.is_same_work(&pinned) && !is_others
     }
+}
+
+/// Returns the directory of a profile's tenant without a call: what was typed, or what that was found to be before.
+pub(super) fn directory(case: &Case, profile: &Profile, typed: &str) -> String {
+    let is_it = |known: &&Known| known.job.profile == profile.name && known.job.tenant_name.as_deref() == Some(typed);
+    let known = case.jobs().iter().rev().find(is_it).filter(|_| only(profile) == Some(typed));
+    known.map_or_else(|| typed.to_ascii_lowercase(), |known| known.job.tenant.clone())
+}
+
+/// Returns what a profile names the tenant by, where not by its id.
+pub(super) fn typed(profile: &Profile, tenant: &str) -> Option<String> {
+    only(profile).filter(|only| !only.eq_ignore_ascii_case(tenant)).map(str::to_owned)
 }
 
 /// The one tenant of a profile, as it is named there.

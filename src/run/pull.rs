@@ -3,7 +3,7 @@
 use super::{
     Context, closing,
     closing::Outcome,
-    formats, list, resume,
+    earlier, formats, list, resume,
     session::Session,
     sources, window,
     wire::{self, Connected, Tenant},
@@ -24,7 +24,7 @@ use crate::{
     },
     error::{Error, Kind, Result},
     journal::{self, hash},
-    settings::{self, Settings},
+    settings::{self, Profile, Settings},
     store::Format,
     time::Window,
     transport::Budget,
@@ -91,14 +91,14 @@ impl<'a> Plan<'a> {
 
 impl Plan<'_> {
     /// Returns the pull of a source as it would be begun.
-    fn fresh(&self, profile: &str, tenant: &str, source: &Source) -> journal::Job {
+    fn fresh(&self, profile: &Profile, tenant: &str, source: &Source) -> journal::Job {
         journal::Job {
             id: uuid::Uuid::new_v4().to_string(),
             kind: journal::Work::Pull,
             name: source.name.clone(),
             tenant: tenant.to_owned(),
-            tenant_name: None,
-            profile: profile.to_owned(),
+            tenant_name: earlier::typed(profile, tenant),
+            profile: profile.name.clone(),
             api: source.api.name().to_owned(),
             query_sha256: self.args.filter.as_deref().map(|filter| hash::of_bytes(filter.as_bytes())),
             window: source.time.is_some().then_some(self.window),
@@ -126,14 +126,13 @@ pub(super) async fn jobs(session: &Session<'_>, plan: &Plan<'_>, tenants: &[Conn
     outcome
 }
 
-/// Returns all jobs where earlier runs left nothing to do of any: then nobody is called, not even for a token. A tenant that is named by
-/// a domain is not known without a call.
+/// Returns all jobs where earlier runs left nothing to do of any: then nobody is called, not even for a token.
 pub(super) fn whole(session: &Session<'_>, plan: &Plan<'_>) -> Option<Outcome> {
     let run = Run { session, plan };
     let pairs = session.settings.profiles.iter().flat_map(|profile| profile.tenants.iter().map(move |tenant| (profile, tenant)));
     let jobs = pairs.flat_map(|(profile, tenant)| plan.sources.iter().map(move |source| (profile, tenant, source)));
     let jobs = jobs.map(|(profile, tenant, source)| {
-        let fresh = plan.fresh(&profile.name, &tenant.to_ascii_lowercase(), source);
+        let fresh = plan.fresh(profile, &earlier::directory(&session.case, profile, tenant), source);
         let job = resume::whole(&session.case, plan.args, source, fresh, plan.window, &plan.formats)?;
         Some(run.output(Job { name: source.display_name(), ..job }))
     });
@@ -244,8 +243,8 @@ impl Run<'_> {
 
     fn job(&self, tenant: &Tenant, source: &Source, file_lanes: (String, String)) -> PullJob {
         let Plan { args, window, formats, named, .. } = self.plan;
-        let fresh = self.plan.fresh(&tenant.profile.name, &tenant.id, source);
-        let resume::Doing { job, window, known_in, resumed } = resume::doing(&self.session.case, args, source, fresh, *window);
+        let fresh = self.plan.fresh(&tenant.profile, &tenant.id, source);
+        let resume::Doing { job, window, known_in, known, resumed } = resume::doing(&self.session.case, args, source, fresh, *window);
         PullJob {
             job,
             source: source.clone(),
@@ -255,6 +254,7 @@ impl Run<'_> {
             formats: formats.clone(),
             resume: args.resume,
             known_in,
+            known,
             via: match args.via {
                 ViaChoice::Auto => Via::Auto,
                 ViaChoice::Json => Via::Json,

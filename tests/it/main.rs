@@ -74,6 +74,8 @@ mod pull;
 #[cfg(feature = "lab")]
 mod pull_quirks;
 mod pull_samples;
+mod pull_service;
+mod pull_stages;
 mod reference_clients;
 #[cfg(feature = "lab")]
 mod refused;

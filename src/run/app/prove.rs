@@ -7,7 +7,7 @@ use crate::{
         catalogue::{Catalogue, Source},
         glance::glance,
         hunting::{self, Api, DEADLINE, Dropped},
-        pages,
+        links,
     },
     collect::pull::unlicensed,
     error::{Error, Kind, Result},
@@ -182,7 +182,7 @@ impl Proving<'_> {
                 hunting::hunt(&transport, tenant.app.as_ref(), &request, &budget, &mut Dropped).await.map(drop)
             }
             Cheap::Look(source, path) => {
-                let url = pages::below(&endpoint.url, path)?;
+                let url = links::below(&endpoint.url, path)?;
                 let call = Call::get(format!("looking at {path}"), url, format!("{}/{api}", tenant.id)).bearer(&endpoint.scope);
                 let looked = glance(&transport, tenant.app.as_ref(), &call, &budget).await;
                 let Err(error) = looked else { return Ok(()) };
