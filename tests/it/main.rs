@@ -60,7 +60,10 @@ mod loopback;
 mod matrix;
 #[cfg(feature = "lab")]
 mod memory;
+#[cfg(feature = "lab")]
+mod millions;
 mod oauth_oracle;
+mod odd_services;
 mod offline;
 mod packs;
 #[cfg(feature = "lab")]
