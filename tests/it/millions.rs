@@ -21,8 +21,8 @@ const WINDOW: [&str; 2] = ["2026-08-16T00:00:00Z", "2026-09-01T00:00:00Z"];
 fn size() -> (u64, Caps, u32) {
     match (is_long(), cfg!(debug_assertions)) {
         (true, _) => (10_000_000, Caps::default(), 20),
-        (false, false) => (100_000, Caps { rows: 1_000, ..Caps::default() }, 2),
-        (false, true) => (25_000, Caps { rows: 1_000, ..Caps::default() }, 1),
+        (false, false) => (100_000, Caps { rows: 1_000, ..Caps::default() }, 10),
+        (false, true) => (25_000, Caps { rows: 1_000, ..Caps::default() }, 2),
     }
 }
 
