@@ -6,6 +6,7 @@
 pub mod catalogue;
 pub mod cut;
 pub mod directory;
+pub(crate) mod encode;
 pub mod export;
 pub mod glance;
 pub mod hunting;

@@ -2,7 +2,7 @@
 
 use super::coverage::{Coverage, Span, coverage};
 use crate::{
-    console::{clipped, grouped, size, visible, wrapped},
+    console::{clipped, count, grouped, size, visible, wrapped},
     journal::{GapStatus, Status, Work},
     store::CaseView,
     time::{Window, rfc3339},
@@ -67,10 +67,6 @@ fn head(case: &CaseView, status: &Status, width: usize) -> String {
     );
     lines.push(format!("{stored}; {asked}"));
     lines.iter().map(|line| wrapped(line, width, "")).collect()
-}
-
-fn count(number: u64, thing: &str) -> String {
-    format!("{} {thing}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
 /// A job in words, cell by cell.

@@ -6,13 +6,11 @@ use crate::{
     cli::HuntArgs,
     collect::report,
     error::{Error, Kind},
-    journal::{self, Known, Outcome},
+    journal::{self, Known, Outcome, hash},
     settings::Profile,
     store::{Case, Format},
     time::Window,
 };
-use sha2::{Digest, Sha256};
-use std::fmt::Write;
 
 /// Looks for earlier doings of the work that `plan` asks for.
 pub(super) struct Earlier<'a> {
@@ -92,7 +90,7 @@ impl Earlier<'_> {
             tenant_name: only(profile).filter(|only| !only.eq_ignore_ascii_case(tenant)).map(str::to_owned),
             profile: profile.name.clone(),
             api: api.name().to_owned(),
-            query_sha256: Some(sha256(&query.filled.whole)),
+            query_sha256: Some(hash::of_bytes(query.filled.whole.as_bytes())),
             window: Some(self.plan.window),
         }
     }
@@ -122,11 +120,4 @@ fn only(profile: &Profile) -> Option<&str> {
         [only] => Some(only),
         _ => None,
     }
-}
-
-pub(super) fn sha256(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }

@@ -23,14 +23,13 @@ use crate::{
         side_by_side,
     },
     error::{Error, Kind, Result},
-    journal,
+    journal::{self, hash},
     settings::{self, Settings},
     store::Format,
     time::Window,
     transport::Budget,
 };
-use sha2::{Digest, Sha256};
-use std::{collections::BTreeMap, fmt::Write, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 /// Sources of a tenant that are pulled at the same time.
 const SIDE_BY_SIDE: usize = 12;
@@ -101,7 +100,7 @@ impl Plan<'_> {
             tenant_name: None,
             profile: profile.to_owned(),
             api: source.api.name().to_owned(),
-            query_sha256: self.args.filter.as_deref().map(sha256),
+            query_sha256: self.args.filter.as_deref().map(|filter| hash::of_bytes(filter.as_bytes())),
             window: source.time.is_some().then_some(self.window),
         }
     }
@@ -270,11 +269,4 @@ impl Run<'_> {
     fn output(&self, job: Job) -> Job {
         formats::output(&self.session.case, self.plan.args.output.as_deref(), &self.plan.formats, job)
     }
-}
-
-fn sha256(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }

@@ -16,6 +16,7 @@ mod azure_cli;
 mod bench;
 mod case;
 mod case_death;
+#[cfg(feature = "lab")]
 mod check;
 mod command_tree;
 mod completions;
@@ -27,6 +28,7 @@ mod death;
 mod engine;
 #[cfg(feature = "engine")]
 mod engine_corpus;
+#[cfg(feature = "engine")]
 mod engine_semantics;
 #[cfg(feature = "engine")]
 mod engine_support;
@@ -41,6 +43,7 @@ mod formats;
 #[cfg(feature = "lab")]
 mod formats_death;
 mod fuzz_inputs;
+#[cfg(feature = "lab")]
 mod guide;
 mod hostile;
 #[cfg(feature = "lab")]
@@ -64,6 +67,7 @@ mod memory;
 mod millions;
 mod oauth_oracle;
 mod odd_services;
+#[cfg(feature = "lab")]
 mod offline;
 mod packs;
 #[cfg(feature = "lab")]
@@ -74,9 +78,11 @@ mod pull;
 mod pull_quirks;
 mod pull_samples;
 mod reference_clients;
+#[cfg(feature = "lab")]
 mod refused;
 #[cfg(feature = "lab")]
 mod report;
+#[cfg(feature = "parquet")]
 mod round_trip;
 mod samples;
 mod seal;
@@ -87,7 +93,9 @@ mod sliced;
 mod slicing;
 mod status;
 mod support;
+#[cfg(feature = "lab")]
 mod tenants;
+#[cfg(feature = "lab")]
 mod terminal;
 mod tls;
 #[cfg(feature = "lab")]
@@ -98,4 +106,5 @@ mod vault;
 #[cfg(feature = "lab")]
 mod ways_in;
 mod wire;
+#[cfg(feature = "lab")]
 mod wrappers;

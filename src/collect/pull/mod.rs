@@ -27,6 +27,7 @@ use crate::{
     time::{Window, rfc3339},
 };
 use bag::{Bag, Rules, Seen};
+pub use skips::unlicensed;
 use std::sync::Arc;
 
 /// A source to pull from a tenant.

@@ -48,7 +48,7 @@ impl Desk<'_> {
             None => self.create(&name, window).await?,
         };
         let id = query.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let url = self.client.url(&format!("{root}/{}", super::ask::encoded(&id)))?;
+        let url = self.client.url(&format!("{root}/{}", crate::api::encode::encoded(&id)))?;
         let (mut wait, mut waited) = (FIRST_LOOK, Duration::ZERO);
         loop {
             match query.get("status").and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase().as_str() {

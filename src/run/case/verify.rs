@@ -67,11 +67,11 @@ fn findings(case: &CaseView, report: &Report) -> String {
     let verdict = if report.ok { "is as it was written" } else { "is NOT as it was written" };
     let _ = writeln!(
         text,
-        "case {} {verdict}: {} files, {}, {} journal events",
+        "case {} {verdict}: {}, {}, {}",
         case.dir().display(),
-        report.files,
+        console::count(report.files, "file"),
         console::size(report.bytes),
-        report.events
+        console::count(report.events, "journal event")
     );
     text
 }
