@@ -53,6 +53,7 @@ impl Earlier<'_> {
             rows: known.rows(),
             counted: ended.counted,
             counted_at: ended.counted_at,
+            difference: report::difference(known.rows(), ended.counted),
             files: known.files.iter().map(Into::into).collect(),
             notes: vec!["it was whole already: nothing was asked".into()],
             error: None,

@@ -54,6 +54,7 @@ pub(super) fn whole(
         rows: ended.rows,
         counted: ended.counted,
         counted_at: ended.counted_at,
+        difference: report::difference(ended.rows, ended.counted),
         files: known.files.iter().map(Into::into).collect(),
         notes: vec!["it was whole already: nothing was asked".to_owned()],
         ..report::Job::empty(report::JobKind::Pull, &known.job.name, doing.window)

@@ -63,7 +63,10 @@ mod loopback;
 mod matrix;
 #[cfg(feature = "lab")]
 mod memory;
+#[cfg(feature = "lab")]
+mod millions;
 mod oauth_oracle;
+mod odd_services;
 #[cfg(feature = "lab")]
 mod offline;
 mod packs;
