@@ -45,7 +45,9 @@ mod tests {
     #[test]
     fn links_lead_to_the_own_origin_or_nowhere() {
         let root: Url = "https://graph.microsoft.com".parse().unwrap();
-        for good in ["https://graph.microsoft.com/v1.0/users?$skiptoken=a%2Fb", "https://GRAPH.microsoft.com:443/x", "/v1.0/users?$skiptoken=x"] {
+        for good in
+            ["https://graph.microsoft.com/v1.0/users?$skiptoken=a%2Fb", "https://GRAPH.microsoft.com:443/x", "/v1.0/users?$skiptoken=x"]
+        {
             assert_eq!(follow(&root, good).unwrap().origin(), root.origin(), "{good}");
         }
         for bad in [

@@ -64,7 +64,7 @@ impl Prover for Proving<'_> {
                     let url = harmless(api, endpoint, &self.admin.tenant).url();
                     calls.push(then("POST", url.to_string(), Some(json!({"Query": HARMLESS}))));
                 }
-                Some(Cheap::Look(_, path)) => calls.push(then("GET", pages::below(&endpoint.url, &path)?.to_string(), None)),
+                Some(Cheap::Look(_, path)) => calls.push(then("GET", links::below(&endpoint.url, &path)?.to_string(), None)),
                 None => {}
             }
         }
