@@ -283,15 +283,19 @@ fn explain(context: &Context, plan: &Plan) -> Result<u8> {
     }
     let mut table = table(&["what", "asked", "over"]);
     for source in &sources {
-        let over = if source.time.is_some() { window.clone() } else { "whole".to_owned() };
-        table.add_row([format!("pull {}", source.display_name()), source.path.split('?').next().unwrap_or_default().to_owned(), over]);
+        let over = if source.time.is_some() { "the window" } else { "whole" };
+        table.add_row([
+            format!("pull {}", source.display_name()),
+            source.path.split('?').next().unwrap_or_default().to_owned(),
+            over.to_owned(),
+        ]);
     }
     for query in &queries {
-        table.add_row([format!("hunt {}", query.name), "runHuntingQuery".to_owned(), window.clone()]);
+        table.add_row([format!("hunt {}", query.name), "runHuntingQuery".to_owned(), "the window".to_owned()]);
     }
     let calls = sources.len() + queries.len();
     print_data(&format!(
-        "{}\nat least {calls} calls; the limits alone take at least {seconds} s, and more for each page and slice more\n",
+        "window {window}\n{}\nat least {calls} calls; the limits alone take at least {seconds} s, and more for each page and slice more\n",
         laid_out(table, context.looked_at())
     ))?;
     Ok(0)

@@ -29,6 +29,16 @@ pub(super) fn each_once(asked: &[OutputFormat]) -> Result<Vec<Format>> {
     Ok(formats)
 }
 
+/// Refuses a place that no file could be made at, before anything is asked for it.
+pub(super) fn check_place(path: Option<&Path>) -> Result<()> {
+    let Some(folder) = path.filter(|path| *path != Path::new("-")).and_then(Path::parent) else { return Ok(()) };
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
+    }
+    let message = format!("--output: there is no folder `{}`", folder.display());
+    Err(Error::new(Kind::Disk, message).with_code("NoFolder").hint("make it, or name another place"))
+}
+
 /// Copies the rows of a job to where `--output` says.
 pub(super) fn output(case: &Case, path: Option<&Path>, formats: &[Format], job: Job) -> Job {
     let Some((path, file)) = path.and_then(|path| Some((path, file_for(path, formats, &job)?))) else { return job };

@@ -68,6 +68,7 @@ impl Plan {
         }
         let window = window::settle(args.from.as_deref(), args.to.as_deref(), args.last.as_deref(), context.now)?;
         window::not_too_many(window, mode)?;
+        formats::check_place(args.output.as_deref())?;
         Ok(Self { queries, window, mode, api: args.api, formats: formats::each_once(&args.format)? })
     }
 }

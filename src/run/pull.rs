@@ -50,6 +50,7 @@ async fn collect(context: &Context, args: &PullArgs) -> Result<Outcome> {
     let settings = context.settings()?;
     let plan = Plan::new(args, &settings.sources, window, !args.all)?;
     one_output(args, &settings, &plan.sources)?;
+    formats::check_place(args.output.as_deref())?;
     let session = Session::open(context, settings)?;
     let outcome = match whole(&session, &plan) {
         Some(outcome) => Ok(outcome),

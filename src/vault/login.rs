@@ -234,7 +234,10 @@ fn hints(login: &Login, failures: &[(&'static str, String)]) -> Vec<&'static str
             } else {
                 "run `az login` (or `azd auth login`) as somebody who may read the vault"
             };
-            vec![first, "or set `vault_auth` to \"environment\", \"managed-identity\" or \"workload-identity\" in the profile"]
+            vec![
+                first,
+                "or sign in another way: environment, managed-identity or workload-identity, as `vault_auth` in the profile; `app` has --admin-auth",
+            ]
         }
         Login::ManagedIdentity(_) => vec![
             "this works on Azure machines that have a managed identity: assign one; of several name one by its client id (`managed_identity`, `vault_identity`)",

@@ -276,3 +276,12 @@ fn explain_needs_no_configuration_and_calls_nobody() {
     assert!(!text(&bad["error"]["message"]).is_empty() && bad["error"]["column"].is_u64());
     assert!(!bench.case().exists(), "explaining makes no case");
 }
+
+#[test]
+fn a_place_without_a_folder_is_refused_before_anybody_is_asked() {
+    let bench = crate::support::Bench::new();
+    let hunt: &[&str] = &["hunt", "--kql", "DeviceInfo", "--output", "nowhere/rows.csv"];
+    let outcome = bench.run(hunt).expect(7);
+    assert!(outcome.stderr.contains("there is no folder `nowhere`") && outcome.stderr.contains("make it"), "{}", outcome.stderr);
+    assert!(!bench.case().exists());
+}

@@ -94,9 +94,15 @@ fn note(state: &mut State) {
         state.notes.push(format!("{lacking} of them are as the list has them: the service did not give them by themselves"));
     }
     if state.again > 0 {
-        state.notes.push(format!("{} objects came again as they were, and are stored once", state.again));
+        let (objects, are) = objects(state.again);
+        state.notes.push(format!("{objects} came again unchanged, and {are} stored once"));
     }
     if state.outside > 0 {
-        state.notes.push(format!("{} objects that the service sent are not of the window, and are left out", state.outside));
+        let (objects, are) = objects(state.outside);
+        state.notes.push(format!("{objects} that the service sent {are} not of the window, and {are} left out"));
     }
+}
+
+fn objects(number: u64) -> (String, &'static str) {
+    if number == 1 { ("1 object".to_owned(), "is") } else { (format!("{number} objects"), "are") }
 }

@@ -154,6 +154,9 @@ impl Objects {
                 let text = text.replacen('=', "", 1).replace("{n}", &number.to_string());
                 serde_json::from_str(&text).unwrap_or(Value::String(text))
             }
+            text if text.starts_with('?') => {
+                json!(row.get(text.trim_start_matches('?')).is_some_and(|cell| *cell == json!(1) || *cell == json!(true)))
+            }
             column => row.get(column).cloned().unwrap_or_default(),
         }
     }

@@ -108,7 +108,7 @@ fn one(world: &World, call: &Call, list: &'static List, id: &str) -> Result<Repl
         own.as_str().map_or_else(|| own.as_u64().is_some_and(|own| id.parse() == Ok(own)), |own| own == id)
     };
     let found = world.objects.of(list).into_iter().find(is).ok_or_else(|| Refusal::new(404, "NotFound", "Resource not found."))?;
-    let mut found = expanded(world, call, list, found.into_owned());
+    let mut found = selected(call, expanded(world, call, list, found.into_owned()));
     if let Some(object) = found.as_object_mut() {
         object.insert("@odata.context".to_owned(), json!(format!("{}/$entity", list.context())));
     }
@@ -121,6 +121,15 @@ fn expanded(world: &World, call: &Call, list: &List, mut item: Value) -> Value {
         let alerts = lists::all().first().map(|list| world.objects.of(list)).unwrap_or_default();
         let own: Vec<Value> = alerts.into_iter().filter(|alert| alert["incidentId"] == item["id"]).map(Cow::into_owned).collect();
         item["alerts"] = Value::from(own);
+    }
+    item
+}
+
+/// Graph leaves out what `$select` does not name.
+fn selected(call: &Call, mut item: Value) -> Value {
+    if let (Service::Graph, Some(names), Some(object)) = (call.service, call.query("$select"), item.as_object_mut()) {
+        let wanted: Vec<&str> = names.split(',').map(str::trim).collect();
+        object.retain(|name, _| name.starts_with("@odata.") || wanted.iter().any(|wanted| wanted.eq_ignore_ascii_case(name)));
     }
     item
 }
@@ -139,7 +148,7 @@ fn page(world: &World, call: &Call, list: &'static List) -> Result<Value, Refusa
         return Err(Refusal::new(404, "ResourceNotFound", "No machines were found."));
     }
     let shown = matching.iter().skip(place.skipped).take(size);
-    let shown: Vec<Value> = shown.map(|item| expanded(world, call, list, item.clone().into_owned())).collect();
+    let shown: Vec<Value> = shown.map(|item| selected(call, expanded(world, call, list, item.clone().into_owned()))).collect();
     let mut page = json!({"@odata.context": list.context()});
     if call.query("$count") == Some("true") {
         page["@odata.count"] = json!(matching.len());
