@@ -279,7 +279,7 @@ fn explain_needs_no_configuration_and_calls_nobody() {
 
 #[test]
 fn a_place_without_a_folder_is_refused_before_anybody_is_asked() {
-    let bench = crate::support::Bench::new();
+    let bench = Bench::new();
     let hunt: &[&str] = &["hunt", "--kql", "DeviceInfo", "--output", "nowhere/rows.csv"];
     let outcome = bench.run(hunt).expect(7);
     assert!(outcome.stderr.contains("there is no folder `nowhere`") && outcome.stderr.contains("make it"), "{}", outcome.stderr);
