@@ -60,15 +60,17 @@ fn main() {
     }
     println!("{objects} sign-ins, {} MB, in pages of {PAGE}", bytes / 1_000_000);
     let formats = ["ndjson", "csv", "ndjson,parquet"];
-    let (mut curl, mut tenth, mut ours) = (Vec::new(), Vec::new(), vec![Vec::new(); formats.len()]);
+    let (mut curl, mut synced, mut tenth, mut ours) = (Vec::new(), Vec::new(), Vec::new(), vec![Vec::new(); formats.len()]);
     for _ in 0..number("IRCOLLECT_BENCH_ROUNDS", 5) {
-        curl.push(bench.curl());
+        curl.push(bench.curl(false));
+        synced.push(bench.curl(true));
         tenth.push(bench.pull("ndjson", objects / 10));
         for (runs, formats) in ours.iter_mut().zip(formats) {
             runs.push(bench.pull(formats, objects));
         }
     }
     let yardstick = show("curl, page after page", &curl, None);
+    show("curl, page after page, and sync", &synced, None);
     show("pull of a tenth", &tenth, None);
     let mut took = Vec::new();
     for (runs, formats) in ours.iter().zip(formats) {
@@ -112,13 +114,14 @@ impl Bench<'_> {
         assert!(took <= quota * BESIDE, "{took} s, of which {quota} s are the quota's");
     }
 
-    fn curl(&self) -> Run {
+    /// Fetches page after page; `durable` as ours is, or not.
+    fn curl(&self, durable: bool) -> Run {
         for page in 0..self.pages {
             drop(std::fs::remove_file(self.folder.join(format!("curl.{page}.out"))));
         }
-        let mut command = Command::new("curl");
-        command.arg("-sf").arg("--cacert").arg(self.folder.join("ca.pem")).arg("--config").arg(self.folder.join("pages.curl"));
-        timed(&mut command)
+        let script = "exec curl -sf --cacert ca.pem --config pages.curl";
+        let script = if durable { format!("({script}) && exec sync curl.*.out") } else { script.to_owned() };
+        timed(Command::new("sh").current_dir(self.folder).args(["-c", &script]))
     }
 
     /// Pulls the oldest `objects`: the end of the window is what the first page is found by.

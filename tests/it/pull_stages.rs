@@ -33,15 +33,8 @@ fn an_alert_that_changes_later_is_a_version_beside_the_old() {
     }
 }
 
-/// An audit log whose query runs until it was looked at so often.
-struct AuditLog {
-    looks: usize,
-    /// What becomes of each query.
-    ends: &'static [&'static str],
-}
-
-/// The audit log's service, and how many queries were created.
-fn audit(log: AuditLog) -> (Stage, Arc<Mutex<Vec<Value>>>) {
+/// An audit log's service, whose queries run until they were looked at so often, and what becomes of each; and the queries that were created.
+fn audit(most: usize, ends: &'static [&'static str]) -> (Stage, Arc<Mutex<Vec<Value>>>) {
     let created: Arc<Mutex<Vec<Value>>> = Arc::default();
     let (queries, looks) = (Arc::clone(&created), AtomicUsize::new(0));
     let stage = Stage::new(move |seen, own| {
@@ -61,8 +54,8 @@ fn audit(log: AuditLog) -> (Stage, Arc<Mutex<Vec<Value>>>) {
             "" => Reply::json(200, &json!({"value": *queries})),
             id if !id.ends_with("/records") => {
                 let number: usize = id.trim_start_matches("/168ec429-").parse().unwrap();
-                let done = looks.fetch_add(1, Ordering::SeqCst) + 1 >= log.looks;
-                queries[number]["status"] = json!(if done { log.ends[number] } else { "running" });
+                let done = looks.fetch_add(1, Ordering::SeqCst) + 1 >= most;
+                queries[number]["status"] = json!(if done { ends[number] } else { "running" });
                 marked(&queries[number])
             }
             _ if query(seen, "$skiptoken").is_none() => {
@@ -76,7 +69,7 @@ fn audit(log: AuditLog) -> (Stage, Arc<Mutex<Vec<Value>>>) {
 
 #[test]
 fn an_audit_query_that_takes_too_long_is_gone_on_with() {
-    let (stage, created) = audit(AuditLog { looks: 5, ends: &["succeeded"] });
+    let (stage, created) = audit(5, &["succeeded"]);
     let pull = [&["audit-log"][..], &WINDOW, &["--max-wait", "1s"]].concat();
     let first = stage.pull(6, &pull);
     let job = &first["jobs"][0];
@@ -95,7 +88,7 @@ fn an_audit_query_that_takes_too_long_is_gone_on_with() {
 #[test]
 fn an_audit_query_that_fails_is_a_failure() {
     for ends in [&["failed", "succeeded"], &["cancelled", "succeeded"]] {
-        let (stage, created) = audit(AuditLog { looks: 2, ends });
+        let (stage, created) = audit(2, ends);
         let summary = stage.pull(1, &[&["audit-log"][..], &WINDOW].concat());
         assert_eq!(summary["jobs"][0]["error"]["code"], "AuditQueryFailed");
         let resumed = stage.pull(0, &[&["audit-log", "--resume"][..], &WINDOW].concat());

@@ -79,10 +79,11 @@ impl<'de> Visitor<'de> for Seed<'_> {
 }
 
 fn plain(value: &RawValue) -> Option<String> {
-    match value.get() {
-        "null" => None,
-        text if text.starts_with('"') => serde_json::from_str(text).ok(),
-        other => Some(other.to_owned()),
+    let text = value.get();
+    match text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(inner) if !inner.contains('\\') => Some(inner.to_owned()),
+        Some(_) => serde_json::from_str(text).ok(),
+        None => (text != "null").then(|| text.to_owned()),
     }
 }
 
