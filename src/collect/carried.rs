@@ -60,8 +60,12 @@ impl Added {
     fn of_expression(&mut self, expression: &Expr) {
         match &expression.kind {
             ExprKind::Pipeline { source, operators } => {
-                source.iter().for_each(|source| self.of_expression(source));
-                operators.iter().for_each(|operator| self.of_operator(operator));
+                if let Some(source) = source {
+                    self.of_expression(source);
+                }
+                for operator in operators {
+                    self.of_operator(operator);
+                }
             }
             ExprKind::Lambda { body, .. } => body.iter().for_each(|statement| self.of_statement(statement)),
             ExprKind::Call { arguments, .. } => arguments.iter().for_each(|argument| self.of_expression(argument)),

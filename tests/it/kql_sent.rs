@@ -37,13 +37,15 @@ fn sent(text: &str, window: Window) -> Vec<(String, String)> {
     sent
 }
 
-/// Whether what the parser objects to is no more than that a result has no time column: what is asked where the first form is refused
+/// Whether what the parser objects to is no more than that a result has no time column, or text in its place: what is asked where the first form is refused
 /// may be refused in turn, and the window is halved then.
 fn lacks_time(of: &Value) -> bool {
     let objections = of["semantic"].as_array().unwrap();
     objections.iter().all(|objection| {
         let text = objection.to_string();
-        ["Timestamp", "TimeGenerated", "IrTime"].iter().any(|name| text.contains(name))
+        ["Timestamp", "TimeGenerated", "IrTime", "'bin' is not compatible with arguments (string, timespan)"]
+            .iter()
+            .any(|name| text.contains(name))
     })
 }
 
