@@ -2,7 +2,7 @@
 
 use super::coverage::{Coverage, Span, coverage};
 use crate::{
-    console::{clipped, grouped, size, visible, wrapped},
+    console::{clipped, grouped, number_of, size, visible, wrapped},
     journal::{GapStatus, Status, Work},
     store::CaseView,
     time::{Window, rfc3339},
@@ -54,23 +54,19 @@ fn head(case: &CaseView, status: &Status, width: usize) -> String {
     }
     let stored = format!(
         "{}, {}, {}, {}",
-        count(status.runs.len() as u64, "run"),
-        count(status.files, "file"),
-        count(status.rows, "row"),
+        number_of(status.runs.len() as u64, "run"),
+        number_of(status.files, "file"),
+        number_of(status.rows, "row"),
         size(status.bytes)
     );
     let asked = format!(
         "{} ({} failed), {:.0} s waited",
-        count(status.requests, "request"),
+        number_of(status.requests, "request"),
         grouped(status.failed_requests),
         status.waited_seconds
     );
     lines.push(format!("{stored}; {asked}"));
     lines.iter().map(|line| wrapped(line, width, "")).collect()
-}
-
-fn count(number: u64, thing: &str) -> String {
-    format!("{} {thing}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
 /// A job in words, cell by cell.

@@ -101,7 +101,7 @@ pub fn print_bytes(bytes: &[u8]) -> crate::error::Result<()> {
     }
 }
 
-pub(crate) use outcome::{grouped, size};
+pub(crate) use outcome::{grouped, number_of, size};
 pub(crate) use wrap::{clipped, wrapped};
 
 /// Returns an empty table with that head, as wide as its content and the terminal allow.

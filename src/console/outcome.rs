@@ -25,7 +25,7 @@ fn one_job(text: &mut String, job: &Job, case: &str) {
         JobStatus::Failed => "FAILED",
     };
     let retries = if job.retries > 0 { format!(", {} tried again", job.retries) } else { String::new() };
-    let (rows, calls) = (count(job.rows, "row"), count(job.calls.into(), "call"));
+    let (rows, calls) = (number_of(job.rows, "row"), number_of(job.calls.into(), "call"));
     let _ = writeln!(text, "{}: {status}, {rows} in {calls}{retries} ({}, tenant {})", visible(&job.name), job.api, visible(&job.profile));
     for file in &job.files {
         let _ = writeln!(text, "  {case}/{}  {}  sha256 {}", visible(&file.path), size(file.bytes), file.sha256);
@@ -44,7 +44,7 @@ fn one_job(text: &mut String, job: &Job, case: &str) {
 }
 
 /// Writes a number of things: `1 row`, `2,000 rows`.
-fn count(number: u64, thing: &str) -> String {
+pub(crate) fn number_of(number: u64, thing: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {thing}{plural}", grouped(number))
 }

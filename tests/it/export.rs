@@ -101,6 +101,28 @@ fn parquet_is_a_dataset() {
     assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
 }
 
+/// Reads the dataset as a whole, with tenant and query as columns.
+#[cfg(feature = "parquet")]
+const DATASET: &str = "
+import duckdb, sys
+rows = \"read_parquet(?, hive_partitioning = true, union_by_name = true)\"
+for row in duckdb.execute(f'select tenant, query, count(*), max(n) from {rows} group by all order by all', [sys.argv[1] + '/**/*.parquet']).fetchall(): print(*row)
+";
+
+#[cfg(feature = "parquet")]
+#[test]
+fn duckdb_reads_the_dataset_as_one_table() {
+    let bench = bench();
+    bench.run(&["case", "export", "--format", "parquet", "--output", "lake", "--query", "my query"]).expect(0);
+    let Some(python) = crate::round_trip::python() else { return };
+    let output = Command::new(python).args(["-c", DATASET]).arg(bench.path("lake")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let found = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<&str> = found.lines().collect();
+    assert!(lines[0].starts_with("tenant-a my-query") && lines[0].ends_with(" 3 8"), "{lines:?}");
+    assert!(lines[1].starts_with("tenant-b my-query") && lines[1].ends_with(" 1 12345678901234567890123"), "{lines:?}");
+}
+
 #[test]
 fn one_query_to_one_file_and_one_window_of_it() {
     let bench = bench();

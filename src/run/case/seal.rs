@@ -3,7 +3,7 @@
 use super::verify;
 use crate::{
     cli::SealArgs,
-    console::print_data,
+    console::{number_of, print_data},
     error::{Error, Kind, Result},
     identity::{self, Proof, Signer},
     journal::{Event, Failure, RunEnded, RunStarted, Signatory},
@@ -93,9 +93,9 @@ fn told(context: &Context, dir: &Path) -> Result<u8> {
         ""
     };
     context.console.say(&format!(
-        "sealed {}: {} files; `sha256sum -c SHA256SUMS` in it checks them all{check}",
+        "sealed {}: {}; `sha256sum -c SHA256SUMS` in it checks them all{check}",
         dir.display(),
-        sealed.files
+        number_of(sealed.files, "file")
     ));
     Ok(0)
 }

@@ -22,7 +22,8 @@ pub(super) fn run(context: &Context, case: &CaseView) -> Result<u8> {
     if report.ok {
         return Ok(0);
     }
-    let message = format!("the case `{}` is not as it was written: {} problems", case.dir().display(), report.problems.len());
+    let problems = console::number_of(report.problems.len() as u64, "problem");
+    let message = format!("the case `{}` is not as it was written: {problems}", case.dir().display());
     Err(Error::new(Kind::Disk, message).with_code("VerificationFailed").hint("keep it as it is, and compare it with a copy made earlier"))
 }
 
@@ -67,11 +68,11 @@ fn findings(case: &CaseView, report: &Report) -> String {
     let verdict = if report.ok { "is as it was written" } else { "is NOT as it was written" };
     let _ = writeln!(
         text,
-        "case {} {verdict}: {} files, {}, {} journal events",
+        "case {} {verdict}: {}, {}, {}",
         case.dir().display(),
-        report.files,
+        console::number_of(report.files, "file"),
         console::size(report.bytes),
-        report.events
+        console::number_of(report.events, "journal event")
     );
     text
 }

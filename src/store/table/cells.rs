@@ -60,7 +60,7 @@ impl Cells {
     #[inline]
     fn expected(&self, fields: &mut Fields<'_>, hint: usize) -> Option<Range<usize>> {
         let key = self.keys.get(hint).filter(|key| !key.is_empty() && self.spans[hint] == NONE)?;
-        fields.take(key)
+        fields.take_value(key)
     }
 
     /// Returns the column of a member; none for annotations.

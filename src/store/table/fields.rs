@@ -66,7 +66,7 @@ impl<'a> Fields<'a> {
     /// Returns where the value of the next member lies, if its key is written just so: `"key":`, with no space about it. Rows of one
     /// answer are written alike, as a rule, and looking for the key's end is saved. Otherwise nothing is taken.
     #[inline]
-    pub(super) fn take(&mut self, key: &[u8]) -> Option<Range<usize>> {
+    pub(super) fn take_value(&mut self, key: &[u8]) -> Option<Range<usize>> {
         let (first, rest) = self.row.get(self.at..)?.split_first()?;
         let opened = if self.begun { b',' } else { b'{' };
         if self.over || *first != opened || !rest.starts_with(key) {
@@ -163,12 +163,12 @@ mod tests {
     fn a_member_that_is_written_as_expected_is_taken_at_once() {
         let row = r#"{"a":"x","b": 1,"c":2}"#;
         let mut fields = Fields::new(row);
-        assert_eq!(fields.take(br#""b":"#), None);
-        assert_eq!(fields.take(br#""a":"#).map(|value| &row[value]), Some("\"x\""));
-        assert_eq!(fields.take(br#""b":"#), None, "a space stands before the value");
+        assert_eq!(fields.take_value(br#""b":"#), None);
+        assert_eq!(fields.take_value(br#""a":"#).map(|value| &row[value]), Some("\"x\""));
+        assert_eq!(fields.take_value(br#""b":"#), None, "a space stands before the value");
         assert_eq!(fields.next().unwrap().map(|field| &row[field.value]), Ok("1"));
-        assert_eq!(fields.take(br#""c":"#).map(|value| &row[value]), Some("2"));
-        assert_eq!((fields.take(br#""d":"#), fields.next()), (None, None));
+        assert_eq!(fields.take_value(br#""c":"#).map(|value| &row[value]), Some("2"));
+        assert_eq!((fields.take_value(br#""d":"#), fields.next()), (None, None));
     }
 
     #[test]

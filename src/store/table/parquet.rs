@@ -285,3 +285,37 @@ pub(super) fn failed(error: ParquetError) -> Error {
         error => Error::new(Failing::Disk, format!("writing Parquet failed: {error}")).caused_by(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal;
+    use ::parquet::file::reader::{FileReader, SerializedFileReader};
+
+    #[test]
+    fn dictionaries_are_made_where_values_repeat() {
+        let columns =
+            [("Id", "String"), ("Name", "String"), ("At", "DateTime"), ("Count", "Int64"), ("Real", "Double"), ("Half", "String")];
+        let columns = columns.map(|(name, kind)| journal::Column { name: name.into(), kind: kind.into() });
+        let mut table = Parquet::new(Columns::declared(&columns), &About::default(), Vec::new()).unwrap();
+        for number in 0..5_000 {
+            let (name, half) = (number % 7, number / 2);
+            let row = format!(
+                r#"{{"Id":"{number}","Name":"{name}","At":"2026-01-01T00:00:00.{number:07}Z","Count":{number},"Real":{number}.5,"Half":"{half}"}}"#
+            );
+            table.row(&row).unwrap();
+        }
+        let reader = SerializedFileReader::new(bytes::Bytes::from(Box::new(table).end().unwrap())).unwrap();
+        let with: Vec<bool> =
+            reader.metadata().row_group(0).columns().iter().map(|column| column.dictionary_page_offset().is_some()).collect();
+        assert_eq!(with, [false, true, false, false, false, true]);
+    }
+
+    #[test]
+    fn a_table_without_rows_has_its_columns() {
+        let columns = [journal::Column { name: "a.b".into(), kind: "long".into() }];
+        let table = Parquet::new(Columns::declared(&columns), &About::default(), Vec::new()).unwrap();
+        let reader = SerializedFileReader::new(bytes::Bytes::from(Box::new(table).end().unwrap())).unwrap();
+        assert_eq!(reader.metadata().file_metadata().schema_descr().column(0).name(), "a.b");
+    }
+}
