@@ -26,7 +26,9 @@ pub(super) fn run(context: &Context, case: &CaseView, args: &ExportArgs) -> Resu
     bar.end();
     let (written, left_out) = exported?;
     told(context, args, &written, &left_out)?;
-    left_out.iter().for_each(|lacking| context.console.error(&lacking.error()));
+    for lacking in &left_out {
+        context.console.error(&lacking.error());
+    }
     Ok(if left_out.is_empty() { 0 } else { Kind::Incomplete.exit_code() })
 }
 
