@@ -11,20 +11,22 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "a bench writes plain files and reads its own variables")]
 
+#[allow(dead_code, reason = "each bench takes what it needs")]
+mod beside;
+
+use beside::{Run, await_port, certificates, nginx, number, serve, show, timed, token};
 use std::{
-    fmt::Write as _,
     fs::File,
     io::{BufWriter, Write},
-    net::{SocketAddr, TcpListener},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    net::TcpListener,
+    path::Path,
+    process::{Child, Command},
 };
 
 const TENANT: &str = "6f1c1c52-3b8e-4b0e-9f0a-5d6c7a1e2b34";
 const HUNTING: &str = "/v1.0/security/runHuntingQuery";
 
-/// What is measured: the formats, how many times the yardstick's time they may take, and how many MiB of memory.
+/// What is measured: the formats, how many times the yardstick's time they may take, and how many MiB of memory; 0 where any may.
 const GOALS: [(&str, f64, u64); 5] =
     [("ndjson", 0.95, 24), ("csv", 1.3, 0), ("parquet", 1.4, 128), ("ndjson,parquet", 1.6, 128), ("ndjson,csv,json,parquet", f64::NAN, 0)];
 
@@ -46,38 +48,11 @@ fn main() {
     }
     let yardstick = show("curl -o F && sync F", &times[0], None);
     for ((formats, goal, memory), runs) in GOALS.iter().zip(&times[1..]) {
-        show(&format!("hunt --format {formats}"), runs, Some((yardstick, *goal, *memory)));
-    }
-}
-
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
-
-#[derive(Clone, Copy)]
-struct Run {
-    wall: Duration,
-    peak: u64,
-}
-
-/// Prints the median of the runs, and returns its seconds.
-fn show(name: &str, runs: &[Run], against: Option<(f64, f64, u64)>) -> f64 {
-    let mut walls: Vec<f64> = runs.iter().map(|run| run.wall.as_secs_f64()).collect();
-    walls.sort_by(f64::total_cmp);
-    let (median, peak) = (walls[walls.len() / 2], runs.iter().map(|run| run.peak).max().unwrap_or_default());
-    let mut line = format!("{name:<40} {median:>7.3} s  (least {:.3})  peak {:>4} MiB", walls[0], peak >> 20);
-    let verdict = |met: bool| if met { "met" } else { "MISSED" };
-    if let Some((yardstick, goal, memory)) = against {
-        let _ = write!(line, "  {:.2} x", median / yardstick);
-        if goal.is_finite() {
-            let _ = write!(line, "  (goal {goal:.2}: {})", verdict(median / yardstick <= goal));
-        }
-        if memory > 0 {
-            let _ = write!(line, "  (goal {memory} MiB: {})", verdict(peak <= memory << 20));
+        show(&format!("hunt --format {formats}"), runs, Some((yardstick, *goal)));
+        if *memory > 0 {
+            println!("  peak memory: goal {memory} MiB: {}", if peak(runs) <= memory << 20 { "met" } else { "MISSED" });
         }
     }
-    println!("{line}");
-    median
 }
 
 struct Bench<'a> {
@@ -113,27 +88,6 @@ impl Bench<'_> {
         command.env("BENCH_SECRET", "secret");
         timed(&mut command)
     }
-}
-
-/// Runs a command, watching the most memory it has.
-fn timed(command: &mut Command) -> Run {
-    let began = Instant::now();
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut peak = 0;
-    while child.try_wait().unwrap().is_none() {
-        peak = high_water_mark(child.id()).unwrap_or(peak);
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    let wall = began.elapsed();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Run { wall, peak }
-}
-
-fn high_water_mark(process: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes << 10)
 }
 
 /// Columns as `DeviceProcessEvents` has them: a time, ids, names, hashes, a command line, nested fields.
@@ -228,20 +182,15 @@ impl Server {
         std::fs::write(&key_file, &key).unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let url = format!("https://127.0.0.1:{port}");
-        let (name, child) = match nginx(folder, port, &leaf, &key_file) {
+        let (name, child) = match start_nginx(folder, port, [&leaf, &key_file]) {
             Some(child) => ("nginx", Some(child)),
             None => {
-                serve(port, certificate, key, answer.to_owned());
+                serve_here(port, certificate, key, answer);
                 ("this process (no nginx here)", None)
             }
         };
-        for _ in 0..200 {
-            if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return Self { url, name, child };
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        panic!("the server does not start");
+        await_port(port);
+        Self { url, name, child }
     }
 }
 
@@ -254,44 +203,17 @@ impl Drop for Server {
     }
 }
 
-/// A root, and a certificate and key below it.
-fn certificates() -> [String; 3] {
-    let root_key = rcgen::KeyPair::generate().unwrap();
-    let mut root = rcgen::CertificateParams::default();
-    root.distinguished_name.push(rcgen::DnType::CommonName, "bench root");
-    root.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let root_pem = root.self_signed(&root_key).unwrap().pem();
-    let issuer = rcgen::Issuer::new(root, root_key);
-    let key = rcgen::KeyPair::generate().unwrap();
-    let leaf = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
-    [root_pem, leaf.pem(), key.serialize_pem()]
-}
-
-fn token() -> String {
-    "{\"token_type\":\"Bearer\",\"expires_in\":3599,\"access_token\":\"opaque-token\"}".to_owned()
-}
-
 /// Starts nginx, where there is one.
-fn nginx(folder: &Path, port: u16, certificate: &Path, key: &Path) -> Option<Child> {
-    let at = folder.display();
-    let configuration = format!(
-        "daemon off;\nmaster_process off;\npid {at}/nginx.pid;\nerror_log {at}/nginx.log;\nuser root;\nworker_processes 1;\nevents {{ }}\nhttp {{\n\
-         access_log off;\nsendfile on;\nclient_body_temp_path {at}/b;\nproxy_temp_path {at}/p;\nfastcgi_temp_path {at}/f;\nuwsgi_temp_path {at}/u;\n\
-         scgi_temp_path {at}/s;\nserver {{\nlisten 127.0.0.1:{port} ssl;\nssl_certificate {};\nssl_certificate_key {};\nroot {at};\n\
-         location = {HUNTING} {{ error_page 405 =200 /answer.json; try_files /none /answer.json; }}\n\
-         location = /answer.json {{ default_type application/json; types {{ }} error_page 405 =200 $uri; }}\n\
-         location / {{ default_type application/json; return 200 '{}'; }}\n}}\n}}\n",
-        certificate.display(),
-        key.display(),
-        token()
+fn start_nginx(folder: &Path, port: u16, files: [&Path; 2]) -> Option<Child> {
+    let locations = format!(
+        "location = {HUNTING} {{ error_page 405 =200 /answer.json; try_files /none /answer.json; }}\n\
+         location = /answer.json {{ default_type application/json; types {{ }} error_page 405 =200 $uri; }}"
     );
-    let file = folder.join("nginx.conf");
-    std::fs::write(&file, configuration).unwrap();
-    Command::new("nginx").arg("-c").arg(&file).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()
+    nginx(folder, port, files, "", &locations)
 }
 
 /// Serves from a thread of this process.
-fn serve(port: u16, certificate: String, key: String, answer: PathBuf) {
+fn serve_here(port: u16, certificate: String, key: String, answer: &Path) {
     use axum::{Router, body::Body, routing::any};
     let json = [("content-type", "application/json")];
     let body = axum::body::Bytes::from(std::fs::read(answer).unwrap());
@@ -299,12 +221,5 @@ fn serve(port: u16, certificate: String, key: String, answer: PathBuf) {
         let pieces: Vec<_> = (0..body.len()).step_by(64 << 10).map(|at| body.slice(at..body.len().min(at + (64 << 10)))).collect();
         async move { (json, Body::from_stream(futures::stream::iter(pieces.into_iter().map(Ok::<_, std::io::Error>)))) }
     });
-    let router = Router::new().route(HUNTING, hunting).fallback(any(move || async move { (json, token()) }));
-    std::thread::spawn(move || {
-        let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        tokio::runtime::Runtime::new().unwrap().block_on(async {
-            let tls = axum_server::tls_rustls::RustlsConfig::from_pem(certificate.into_bytes(), key.into_bytes()).await.unwrap();
-            axum_server::bind_rustls(SocketAddr::from(([127, 0, 0, 1], port)), tls).serve(router.into_make_service()).await.unwrap();
-        });
-    });
+    serve(port, certificate, key, Router::new().route(HUNTING, hunting).fallback(any(move || async move { (json, token()) })));
 }

@@ -203,11 +203,11 @@ impl Catalogue {
     }
 
     fn unknown(&self, name: &str) -> Error {
-        let known = self.iter().map(Source::full_name);
-        let likeness = |known: &String| {
-            strsim::jaro_winkler(known.rsplit('/').next().unwrap_or_default(), name.rsplit('/').next().unwrap_or_default())
-        };
-        let nearest = known.max_by(|left, right| likeness(left).total_cmp(&likeness(right)));
+        let bare = name.rsplit('/').next().unwrap_or_default().to_lowercase();
+        let apart = |source: &&Source| strsim::damerau_levenshtein(&source.name, &bare);
+        // A slip of the finger or two, and no more: what is farther off is another word.
+        let near = |source: &&Source| apart(source) <= (bare.chars().count() / 4).clamp(1, 3);
+        let nearest = self.iter().filter(near).min_by_key(apart).map(Source::full_name);
         let error = Error::new(Kind::Usage, format!("`{name}` is no source that is known"));
         let error = nearest.iter().fold(error, |error, nearest| error.hint(format!("did you mean `{nearest}`?")));
         error.hint("`ircollect pull --list` shows all; [sources.NAME] in the configuration adds more")
@@ -377,6 +377,12 @@ mod tests {
         let error = catalogue.find("mde/machine").unwrap_err();
         assert_eq!(error.hints()[0], "did you mean `mde/machines`?");
         assert!(catalogue.find("azure/alerts").is_err());
+        for (typed, meant) in [("alrts", "graph/alerts"), ("signins", "graph/sign-ins"), ("Machines", "mde/machines")] {
+            assert_eq!(catalogue.find(typed).unwrap_err().hints()[0], format!("did you mean `{meant}`?"));
+        }
+        for typed in ["nowhere", "x", "", "everything", "logs"] {
+            assert!(catalogue.find(typed).unwrap_err().hints()[0].contains("pull --list"), "{typed}");
+        }
     }
 
     #[test]

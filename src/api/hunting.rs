@@ -1,7 +1,10 @@
 //! Advanced hunting on Graph, Defender XDR and Defender for Endpoint: one question, its answer as a stream of rows
 //! (apis.md 4.1 to 4.4).
 
-use super::rows::{Cutter, Shape};
+use super::{
+    refusal::{advised, not_to_be_believed, refused, retired},
+    rows::{Cutter, Shape},
+};
 use crate::{
     error::{Error, Kind, Result},
     time::{Window, rfc3339},
@@ -12,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use std::{fmt, time::Duration};
 use url::Url;
 
-pub use super::refusal::{Refusal, position, unresolved};
+pub use super::refusal::{Refusal, is_beyond, position, unresolved};
 
 /// The APIs that hunt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -223,29 +226,13 @@ pub async fn hunt(transport: &Transport, auth: &dyn Authorize, request: &Request
     let sent = transport.send(&request.call()?, auth, budget, &mut reader).await;
     let head = sent.map_err(|error| advised(request.api, error))?;
     let answer = reader.answer(&head);
-    if answer.rows == 0 && answer.schema.is_empty() && request.api.retires().is_some() {
-        // Every query has columns; zero results are never made of nothing.
-        return Err(advised(request.api, retired(request.api)));
+    if answer.rows == 0
+        && let Some(how) = not_to_be_believed(request.api, &answer, &head)
+    {
+        return Err(advised(request.api, retired(request.api, how)));
     }
     reader.rows.end(&answer)?;
     Ok(answer)
-}
-
-/// The error of an API that answers with nothing at all, as one does that is there no more: its wire behaviour after the day is not
-/// documented (apis.md 4.11).
-fn retired(api: Api) -> Error {
-    let message = format!("hunting on {}: it answers 200 with neither columns nor rows, as an API does that is retired", api.title());
-    Error::new(Kind::Failed, message).with_code(super::refusal::RETIRED)
-}
-
-fn advised(api: Api, error: Error) -> Error {
-    let retired = Refusal::of(&error) == Some(Refusal::Gone) || error.explicit_code() == Some("BrokenBody");
-    match api.retires().filter(|_| retired) {
-        Some(day) => {
-            error.hint(format!("hunting on {} stops on {day}: use --api graph, permission {}", api.title(), Api::Graph.permission()))
-        }
-        None => error,
-    }
 }
 
 const SCHEMA: &[&str] = &["schema", "Schema"];
@@ -258,7 +245,7 @@ struct Reader<'a> {
     cutter: Cutter,
     /// The columns were told, if they came ahead.
     told: bool,
-    /// Answers without a byte, in a row.
+    /// Answers without a byte, or without a list of rows, in a row.
     empty: u32,
     rows: &'a mut dyn Rows,
 }
@@ -279,12 +266,12 @@ impl Receive for Reader<'_> {
     }
 
     fn end(&mut self) -> Result<(), Broken> {
-        self.empty = if self.cutter.bytes() == 0 { self.empty + 1 } else { 0 };
-        if self.empty >= MIN_TRIES && self.api.retires().is_some() {
-            return Err(Broken::Fatal(retired(self.api)));
-        }
         if let Some(error) = self.kept(ERROR).filter(|error| *error != b"null") {
-            return Err(Broken::Body(format!("it holds an error: {}", excerpt(error))));
+            return Err(refused(self.api, error));
+        }
+        self.empty = if self.cutter.is_hollow() { self.empty + 1 } else { 0 };
+        if self.empty >= MIN_TRIES && self.api.retires().is_some() {
+            return Err(Broken::Fatal(retired(self.api, "with neither columns nor rows")));
         }
         self.cutter.finish()?;
         columns(self.kept(SCHEMA)).map(|_| ())
@@ -327,10 +314,6 @@ fn columns(schema: Option<&[u8]>) -> Result<Vec<Column>, Broken> {
 fn stated_rows(stats: &[u8]) -> Option<u64> {
     let stats: serde_json::Value = serde_json::from_slice(stats).ok()?;
     stats.get("dataset_statistics")?.get(0)?.get("table_row_count")?.as_u64()
-}
-
-fn excerpt(error: &[u8]) -> String {
-    String::from_utf8_lossy(error).chars().take(400).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]

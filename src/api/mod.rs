@@ -6,9 +6,11 @@
 pub mod catalogue;
 pub mod cut;
 pub mod directory;
+pub(crate) mod encode;
 pub mod export;
 pub mod glance;
 pub mod hunting;
+pub mod links;
 pub mod pages;
 pub mod raw;
 pub mod refusal;

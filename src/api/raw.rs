@@ -35,7 +35,7 @@ impl Client<'_> {
     }
 }
 
-const NEXT: &[&str] = &["@odata.nextLink", "nextLink"];
+const NEXT: &[&str] = &["@odata.nextLink", "odata.nextLink", "nextLink"];
 
 fn next(body: &[u8]) -> Option<String> {
     let mut cutter = Cutter::new(Shape { rows: &["value"], kept: NEXT });

@@ -107,6 +107,11 @@ impl Cutter {
         self.bytes
     }
 
+    /// Says whether the body was nothing, or an object without a list of rows.
+    pub fn is_hollow(&self) -> bool {
+        matches!(self.state, State::Start | State::Done) && !self.found
+    }
+
     /// Returns a member that was kept, by its key.
     pub fn kept(&self, key: &str) -> Option<&[u8]> {
         self.kept.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_slice())
@@ -205,7 +210,8 @@ impl Cutter {
     }
 
     fn value(&mut self, byte: u8, at: usize) -> Result<usize, Broken> {
-        if self.shape.rows.contains(&self.key.as_str()) {
+        // No list at all is not an empty one: the answer ends without rows then, and is none.
+        if self.shape.rows.contains(&self.key.as_str()) && byte != b'n' {
             if self.found {
                 return self.broken(format!("the answer has `{}` twice", self.key));
             }

@@ -2,7 +2,7 @@
 
 use super::coverage::{Coverage, Span, coverage};
 use crate::{
-    console::{clipped, grouped, number_of, size, visible, wrapped},
+    console::{clipped, count, grouped, size, visible, wrapped},
     journal::{GapStatus, Status, Work},
     store::CaseView,
     time::{Window, rfc3339},
@@ -54,14 +54,14 @@ fn head(case: &CaseView, status: &Status, width: usize) -> String {
     }
     let stored = format!(
         "{}, {}, {}, {}",
-        number_of(status.runs.len() as u64, "run"),
-        number_of(status.files, "file"),
-        number_of(status.rows, "row"),
+        count(status.runs.len() as u64, "run"),
+        count(status.files, "file"),
+        count(status.rows, "row"),
         size(status.bytes)
     );
     let asked = format!(
         "{} ({} failed), {:.0} s waited",
-        number_of(status.requests, "request"),
+        count(status.requests, "request"),
         grouped(status.failed_requests),
         status.waited_seconds
     );

@@ -83,9 +83,9 @@ pub enum ApiChoice {
     Auto,
     /// Microsoft Graph.
     Graph,
-    /// Microsoft Defender XDR (stops on 2027-02-01).
+    /// Microsoft Defender XDR (its hunting stops on 2027-02-01).
     Xdr,
-    /// Microsoft Defender for Endpoint (stops on 2027-02-01).
+    /// Microsoft Defender for Endpoint (its hunting stops on 2027-02-01).
     Mde,
 }
 

@@ -7,8 +7,8 @@ use super::{
     slices::{self, Bin, Limits, Slice, TICK},
 };
 use crate::{
-    api::hunting::Refusal,
-    error::{Kind, Result},
+    api::hunting::{Refusal, is_beyond},
+    error::{Error, Kind, Result},
 };
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
@@ -135,6 +135,11 @@ impl Desk<'_> {
                     let is_timeless = bins.timed.is_empty() && bins.rows > 0;
                     return Ok(if is_timeless { Counted::Impossible } else { Counted::Bins(bins.timed) });
                 }
+                Err(error) if is_not_understood(&error) => {
+                    self.answered();
+                    tracing::info!(query = %self.job.job.name, ?form, "the service cannot count so: {error}");
+                    return Ok(Counted::Impossible);
+                }
                 Err(error) if Refusal::of(&error) == Some(Refusal::Gateway) && question.can_be_cut => {
                     // It is no matter of how many bins there are.
                     self.may_fit_smaller(Refusal::Gateway);
@@ -142,10 +147,6 @@ impl Desk<'_> {
                 }
                 Err(error) if Refusal::of(&error).is_some_and(|refusal| self.may_fit_smaller(refusal)) => {
                     tracing::info!(query = %self.job.job.name, "counting failed: {error}");
-                }
-                Err(error) if error.kind() == Kind::Query => {
-                    tracing::info!(query = %self.job.job.name, ?form, "the service cannot count so: {error}");
-                    return Ok(Counted::Impossible);
                 }
                 Err(error) => return Err(error),
             }
@@ -182,6 +183,12 @@ enum Counted {
     Refused,
     /// Never.
     Impossible,
+}
+
+/// Says whether the service will never answer a question of this form.
+fn is_not_understood(error: &Error) -> bool {
+    let is_cap = Refusal::of(error).is_some_and(Refusal::is_cap);
+    is_beyond(error) || (error.kind() == Kind::Query && !is_cap)
 }
 
 fn of_slices(piece: &Piece, slices: &[Slice], bins: &Arc<[Bin]>) -> Vec<Piece> {

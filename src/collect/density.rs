@@ -4,6 +4,7 @@
 //! column, or makes another, can be counted all the same. Where it cannot, its result's own time column is counted by.
 
 use super::{
+    carried::{CARRIED, carrying},
     slices::{self, Bin},
     subject::{Subject, read},
 };
@@ -11,13 +12,13 @@ use crate::{
     api::hunting::{Answer, Rows},
     error::{Error, Kind, Result},
     kql::{
-        ast::{Expr, ExprKind, Operator, OperatorKind, Query, Statement},
-        reading::{How, Reading},
+        ast::{ExprKind, Operator, OperatorKind, Query, Statement},
+        reading::Reading,
     },
     time::Window,
 };
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
+use serde_json::{Map, Value};
 
 /// How a histogram is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,9 +30,6 @@ pub(super) struct Form {
     /// With what the rows take as JSON.
     pub(super) weighed: bool,
 }
-
-/// The column that carries a row's time.
-const CARRIED: &str = "IrTime";
 
 impl Subject {
     /// Returns the ways to ask for a histogram, the best first.
@@ -80,73 +78,6 @@ fn literal(width: SignedDuration) -> String {
     unit.map_or_else(|| format!("{}tick", nanos / 100), |(length, unit)| format!("{}{unit}", nanos / length))
 }
 
-/// Adds the carried column to what is read, and to every list of columns that would drop it.
-fn carrying(text: &str, query: &Query, reading: &Reading) -> Option<String> {
-    let timed = || reading.tables.iter().filter(|table| table.how == How::Name).filter_map(|table| Some((&table.name, table.time_column?)));
-    if timed().next().is_none() || timed().any(|(name, _)| reading.bound_names.contains(name)) {
-        return None;
-    }
-    let lets: Vec<String> = timed().map(|(name, column)| format!("let {name} = {name} | extend {CARRIED} = {column}; ")).collect();
-    let start = query.statements.iter().find_map(|statement| match statement {
-        Statement::Let { span, .. } => Some(span.start),
-        Statement::Expression(expression) => Some(expression.span.start),
-        _ => None,
-    })?;
-    let mut added = vec![(start, lets.concat())];
-    query.statements.iter().for_each(|statement| statement_columns(statement, &mut added));
-    added.sort_by_key(|(at, _)| *at);
-    added.dedup_by_key(|(at, _)| *at);
-    let mut carrying = text.to_owned();
-    for (at, more) in added.iter().rev() {
-        carrying = format!("{}{more}{}", carrying.get(..*at)?, carrying.get(*at..)?);
-    }
-    Some(carrying)
-}
-
-fn statement_columns(statement: &Statement, added: &mut Vec<(usize, String)>) {
-    match statement {
-        Statement::Let { value, .. } => expression_columns(value, added),
-        Statement::Expression(expression) => expression_columns(expression, added),
-        _ => {}
-    }
-}
-
-fn expression_columns(expression: &Expr, added: &mut Vec<(usize, String)>) {
-    match &expression.kind {
-        ExprKind::Pipeline { source, operators } => {
-            if let Some(source) = source {
-                expression_columns(source, added);
-            }
-            for operator in operators {
-                operator_columns(operator, added);
-            }
-        }
-        ExprKind::Lambda { body, .. } => body.iter().for_each(|statement| statement_columns(statement, added)),
-        ExprKind::Call { arguments, .. } => arguments.iter().for_each(|argument| expression_columns(argument, added)),
-        ExprKind::Named { value, .. } => expression_columns(value, added),
-        _ => {}
-    }
-}
-
-/// A place that no text has: the column cannot be carried.
-const NOWHERE: usize = usize::MAX;
-
-/// At the end of a list: a value that is made of rows takes their first column.
-fn operator_columns(operator: &Operator, added: &mut Vec<(usize, String)>) {
-    match &operator.kind {
-        OperatorKind::Project(columns) => {
-            let more = format!(", {CARRIED} = column_ifexists(\"{CARRIED}\", datetime(null))");
-            added.extend(columns.last().map(|last| (last.span.end, more)));
-        }
-        OperatorKind::ProjectKeep(columns) => added.extend(columns.last().map(|last| (last.span.end, format!(", {CARRIED}")))),
-        OperatorKind::Union { tables, .. } => tables.iter().for_each(|table| expression_columns(table, added)),
-        OperatorKind::Join { right, .. } | OperatorKind::Lookup { right, .. } => expression_columns(right, added),
-        // Its columns are those that are declared, and no other.
-        OperatorKind::Evaluate { schema, .. } if !schema.is_empty() => added.push((NOWHERE, String::new())),
-        _ => {}
-    }
-}
-
 /// Says whether the result surely has the time column of the one table that is read, as the table has it.
 fn keeps_time(query: &Query, reading: &Reading) -> bool {
     let ([Statement::Expression(expression)], [table]) = (query.statements.as_slice(), reading.tables.as_slice()) else { return false };
@@ -192,18 +123,30 @@ impl Bins {
     }
 }
 
-#[derive(Deserialize)]
-struct Line {
-    #[serde(rename = "IrBin")]
-    bin: Option<Timestamp>,
-    #[serde(rename = "IrFirst")]
-    first: Option<Timestamp>,
-    #[serde(rename = "IrLast")]
-    last: Option<Timestamp>,
-    #[serde(rename = "IrRows")]
-    rows: u64,
-    #[serde(rename = "IrBytes")]
-    bytes: Option<u64>,
+/// A row of the answer, by the names that were asked for in whatever casing they come back (apis.md 4.3). Numbers may come as text, as
+/// OData writes those that no double holds, and times without the zone that they all are in.
+struct Line(Map<String, Value>);
+
+impl Line {
+    fn read(raw: &[u8]) -> Option<Self> {
+        serde_json::from_slice(raw).ok().map(Self)
+    }
+
+    fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name).or_else(|| self.0.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value))
+    }
+
+    fn number(&self, name: &str) -> Option<u64> {
+        match self.get(name)? {
+            Value::String(text) => text.trim().parse().ok(),
+            number => number.as_u64(),
+        }
+    }
+
+    fn time(&self, name: &str) -> Option<Timestamp> {
+        let text = self.get(name)?.as_str()?;
+        text.parse().or_else(|_| format!("{text}Z").parse()).ok()
+    }
 }
 
 impl Rows for Bins {
@@ -213,15 +156,17 @@ impl Rows for Bins {
     }
 
     fn row(&mut self, raw: &[u8]) -> Result<()> {
-        let line: Line = serde_json::from_slice(raw)
-            .map_err(|error| Error::new(Kind::Query, "the service counted in a form that is not understood").caused_by(error))?;
-        self.rows = self.rows.saturating_add(line.rows);
+        let line = Line::read(raw);
+        let Some((line, rows)) = line.and_then(|line| line.number("IrRows").map(|rows| (line, rows))) else {
+            return Err(Error::new(Kind::Query, "the service counted in a form that is not understood"));
+        };
+        self.rows = self.rows.saturating_add(rows);
         self.lines += 1;
-        if let Some(start) = line.bin {
+        if let Some(start) = line.time("IrBin") {
             // A bin without edges is as wide as all are.
             let last = start.checked_add(self.width).and_then(|end| end.checked_sub(slices::TICK)).unwrap_or(start).max(start);
-            let (first, last) = (line.first.unwrap_or(start), line.last.unwrap_or(last));
-            self.timed.push(Bin { start, first, last, rows: line.rows, bytes: line.bytes.unwrap_or_default() });
+            let (first, last) = (line.time("IrFirst").unwrap_or(start), line.time("IrLast").unwrap_or(last));
+            self.timed.push(Bin { start, first, last, rows, bytes: line.number("IrBytes").unwrap_or_default() });
         }
         Ok(())
     }
@@ -264,8 +209,16 @@ mod tests {
         let text = asked("let x = DeviceEvents | project A, B;\nx | project A | union (SigninLogs | project A)", 0);
         assert!(text.contains("let DeviceEvents = _DeviceEvents | extend IrTime = Timestamp;"), "{text}");
         assert!(text.contains("let SigninLogs = _SigninLogs | extend IrTime = TimeGenerated;"), "{text}");
-        assert_eq!(text.matches(r#", IrTime = column_ifexists("IrTime", datetime(null))"#).count(), 3, "{text}");
+        assert_eq!(text.matches(", IrTime").count(), 3, "{text}");
         assert!(text.contains("by IrBin = bin(IrTime, 1s)"), "{text}");
+    }
+
+    #[test]
+    fn a_column_that_may_be_missing_is_asked_for_so() {
+        for text in ["union DeviceEvents, DeviceTvmSoftwareInventory | project A", "let f = (n: long) { DeviceEvents }; f(1) | project A"] {
+            assert!(asked(text, 0).contains(r#"project A, IrTime = column_ifexists("IrTime", datetime(null))"#), "{}", asked(text, 0));
+        }
+        assert!(asked("union DeviceEvents, SigninLogs | project A | where A == 1", 0).contains("project A, IrTime | where"));
     }
 
     #[test]
@@ -296,5 +249,13 @@ mod tests {
         bins.row(br#"{"IrRows":1}"#).unwrap();
         assert_eq!((bins.rows, bins.lines, bins.timed.len()), (11, 4, 2));
         assert_eq!(bins.row(b"{}").unwrap_err().kind(), Kind::Query);
+    }
+
+    #[test]
+    fn a_count_is_understood_in_the_forms_it_may_come_in() {
+        let mut bins = Bins::of(SignedDuration::from_secs(1));
+        let row = br##"{"irBin@odata.type":"#DateTimeOffset","irBin":"2026-01-01T00:00:00","irRows@odata.type":"#Int64","irRows":"9007199254740993"}"##;
+        bins.row(row).unwrap();
+        assert_eq!((bins.rows, bins.timed[0].start), (9_007_199_254_740_993, "2026-01-01T00:00:00Z".parse().unwrap()));
     }
 }

@@ -53,6 +53,7 @@ impl Desk<'_> {
     fn report(&self, state: &State) -> report::Job {
         let effort = self.hunter.effort();
         let incomplete = state.failure.is_some() || !state.gaps.is_empty();
+        let counted = state.counted.map(|counted| counted.rows).or_else(|| state.already.as_ref()?.counted);
         let gave_up = state.failure.as_ref().is_some_and(|error| error.kind() == Kind::Incomplete);
         let status = match (incomplete, state.stored.is_empty() && !gave_up) {
             (false, _) => report::JobStatus::Complete,
@@ -70,8 +71,9 @@ impl Desk<'_> {
             window: self.job.window,
             status,
             rows: state.rows(),
-            counted: state.counted.map(|counted| counted.rows).or_else(|| state.already.as_ref()?.counted),
+            counted,
             counted_at: state.counted.map(|counted| counted.at).or_else(|| state.already.as_ref()?.counted_at),
+            difference: report::difference(state.rows(), counted),
             notes: state.notes.clone(),
             preview: state.preview.clone(),
             calls: effort.calls,

@@ -3,6 +3,7 @@
 //! It asks through [`Hunter`] and tells through [`Observer`]; it knows neither HTTP client, command line nor environment.
 
 mod batch;
+mod carried;
 mod cutting;
 mod density;
 mod finish;

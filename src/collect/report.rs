@@ -96,6 +96,8 @@ pub struct Job {
     /// When it counted them.
     #[serde(serialize_with = "as_rfc3339_option")]
     pub counted_at: Option<Timestamp>,
+    /// By how much that is more than the rows stored, where it was asked; negative where it is fewer.
+    pub difference: Option<i64>,
     /// Calls answered or tried.
     pub calls: u32,
     /// Calls that were tries again.
@@ -246,6 +248,7 @@ impl Job {
             rows: 0,
             counted: None,
             counted_at: None,
+            difference: None,
             calls: 0,
             retries: 0,
             throttled_seconds: 0.0,
@@ -269,6 +272,8 @@ impl Job {
             rows: self.rows,
             counted: self.counted,
             counted_at: self.counted_at,
+            difference: self.difference,
+            notes: self.notes.clone(),
             calls: self.calls.into(),
             retries: self.retries.into(),
             throttled_seconds: self.throttled_seconds,
@@ -295,6 +300,11 @@ impl Job {
     fn stored_anything(&self) -> bool {
         !self.files.is_empty()
     }
+}
+
+/// Returns by how much the service counts more rows than are stored.
+pub fn difference(rows: u64, counted: Option<u64>) -> Option<i64> {
+    i64::try_from(i128::from(counted?) - i128::from(rows)).ok()
 }
 
 /// 7 (disk) and 130 (interrupted) win over everything else.

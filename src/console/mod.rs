@@ -101,7 +101,7 @@ pub fn print_bytes(bytes: &[u8]) -> crate::error::Result<()> {
     }
 }
 
-pub(crate) use outcome::{grouped, number_of, size};
+pub(crate) use outcome::{count, grouped, size};
 pub(crate) use wrap::{clipped, wrapped};
 
 /// Returns an empty table with that head, as wide as its content and the terminal allow.
@@ -111,10 +111,14 @@ pub(crate) fn table(head: &[&str]) -> comfy_table::Table {
     table
 }
 
-/// Lays a table out: in whole lines, or within a width, where cells wrap.
+/// Lays a table out: in whole lines, or within a width, where cells wrap. Those of the first column do not: they are names, to be typed
+/// or pasted.
 pub(crate) fn laid_out(mut table: comfy_table::Table, width: Option<usize>) -> String {
     if let Some(width) = width {
         table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic).set_width(u16::try_from(width).unwrap_or(u16::MAX));
+        if let Some(names) = table.column_mut(0) {
+            names.set_constraint(comfy_table::ColumnConstraint::ContentWidth);
+        }
     }
     table.trim_fmt()
 }

@@ -8,7 +8,7 @@ use std::fmt::Write;
 pub fn closing_words(summary: &Summary) -> String {
     let mut text = String::new();
     for job in &summary.jobs {
-        one_job(&mut text, job, &summary.case);
+        one_job(&mut text, job, &whose(job, summary), &summary.case);
     }
     for skip in &summary.skipped {
         let permission = skip.permission.as_ref().map(|permission| format!(" ({permission})")).unwrap_or_default();
@@ -18,15 +18,25 @@ pub fn closing_words(summary: &Summary) -> String {
     text
 }
 
-fn one_job(text: &mut String, job: &Job, case: &str) {
+/// Whom a job asked: the profile is what its user calls the tenant by, unless it stands for several; files have no tenant.
+fn whose(job: &Job, summary: &Summary) -> String {
+    let several = summary.jobs.iter().any(|other| other.profile == job.profile && other.tenant != job.tenant);
+    match job.profile.as_str() {
+        "" => String::new(),
+        profile if several => format!(", tenant {} of {}", visible(&job.tenant), visible(profile)),
+        profile => format!(", tenant {}", visible(profile)),
+    }
+}
+
+fn one_job(text: &mut String, job: &Job, whose: &str, case: &str) {
     let status = match job.status {
         JobStatus::Complete => "complete",
         JobStatus::Partial => "INCOMPLETE",
         JobStatus::Failed => "FAILED",
     };
     let retries = if job.retries > 0 { format!(", {} tried again", job.retries) } else { String::new() };
-    let (rows, calls) = (number_of(job.rows, "row"), number_of(job.calls.into(), "call"));
-    let _ = writeln!(text, "{}: {status}, {rows} in {calls}{retries} ({}, tenant {})", visible(&job.name), job.api, visible(&job.profile));
+    let (rows, calls) = (count(job.rows, "row"), count(job.calls.into(), "call"));
+    let _ = writeln!(text, "{}: {status}, {rows} in {calls}{retries} ({}{whose})", visible(&job.name), job.api);
     for file in &job.files {
         let _ = writeln!(text, "  {case}/{}  {}  sha256 {}", visible(&file.path), size(file.bytes), file.sha256);
     }
@@ -44,7 +54,7 @@ fn one_job(text: &mut String, job: &Job, case: &str) {
 }
 
 /// Writes a number of things: `1 row`, `2,000 rows`.
-pub(crate) fn number_of(number: u64, thing: &str) -> String {
+pub(crate) fn count(number: u64, thing: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {thing}{plural}", grouped(number))
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Console,
-    outcome::{grouped, size},
+    outcome::{count, size},
     visible,
 };
 use crate::{
@@ -110,10 +110,11 @@ impl Tenant {
         let bytes = self.bytes + self.running.values().map(|job| job.bytes).sum::<u64>();
         let first = self.running.values().next().map(|job| visible(&job.name)).unwrap_or_default();
         let more = if self.running.len() > 1 { format!(" +{}", self.running.len() - 1) } else { String::new() };
-        let ended = if self.ended > 0 { format!("{} done, ", self.ended) } else { String::new() };
-        let calls = if self.calls == 1 { "1 call".to_owned() } else { format!("{} calls", grouped(self.calls)) };
+        let ended = if self.ended > 0 { format!("{} done", self.ended) } else { String::new() };
+        let between = if self.ended > 0 && !self.running.is_empty() { ", " } else { "" };
+        let calls = count(self.calls, "call");
         let waits = self.waits.as_ref().map(|(until, reason)| format!(", waiting until {}: {reason}", clock(*until))).unwrap_or_default();
-        format!("{ended}{first}{more}: {} rows, {}, {calls}{waits}", grouped(rows), size(bytes))
+        format!("{ended}{between}{first}{more}: {}, {}, {calls}{waits}", count(rows, "row"), size(bytes))
     }
 }
 

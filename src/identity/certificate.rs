@@ -123,7 +123,7 @@ impl fmt::Display for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("thumbprint ")?;
         let Ok(digest) = self.leaf.digest(MessageDigest::sha1()) else { return f.write_str("unknown") };
-        digest.iter().try_for_each(|byte| write!(f, "{byte:02X}"))
+        f.write_str(&hex::encode_upper(digest))
     }
 }
 

@@ -21,7 +21,7 @@ use cms::{
 use jiff::Timestamp;
 use openssl::cms::{CMSOptions, CmsContentInfo};
 use sha2::{Digest, Sha256};
-use std::{fmt::Write, time::Duration};
+use std::time::Duration;
 use x509_cert::{
     Certificate,
     attr::{Attribute, Attributes},
@@ -89,10 +89,7 @@ pub fn check_detached(signature: &[u8], content: &[u8]) -> Result<SignedBy> {
 }
 
 fn who(leaf: &Certificate) -> der::Result<SignedBy> {
-    let sha256 = Sha256::digest(leaf.to_der()?).iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
+    let sha256 = hex::encode(Sha256::digest(leaf.to_der()?));
     Ok(SignedBy { subject: leaf.tbs_certificate.subject.to_string(), sha256 })
 }
 

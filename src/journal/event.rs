@@ -40,6 +40,8 @@ pub enum Event {
     Gap(Gap),
     /// Something that was not collected, by permission or licence, and is no gap.
     Skipped(Skipped),
+    /// Which versions of objects a pull stored that keeps no NDJSON of them.
+    Versions(Versions),
     /// A job ended.
     JobEnded(JobEnded),
     /// A run ended.
@@ -288,6 +290,18 @@ pub struct Skipped {
     pub reason: String,
     /// The permission that would help.
     pub permission: Option<String>,
+}
+
+/// Which versions of objects a pull stored, of those that a later one may be sent again: known by their hash, whatever the format that
+/// the objects are stored in.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Versions {
+    /// Which pull.
+    #[serde(flatten)]
+    pub job: Job,
+    /// The first 128 bits of the SHA-256 of id and last update each, in hexadecimal.
+    pub versions: Vec<String>,
 }
 
 /// How a run ended.

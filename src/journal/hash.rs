@@ -11,7 +11,7 @@ const PIECE: usize = 1 << 20;
 
 /// Hashes bytes.
 pub(crate) fn of_bytes(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
+    hex::encode(Sha256::digest(bytes))
 }
 
 /// Hashes what `reader` gives, telling `progress` how many bytes each step took. Returns the length and the hash.
@@ -19,7 +19,7 @@ pub(crate) fn of_reader(mut reader: impl Read, progress: &dyn Fn(u64)) -> io::Re
     let (mut hasher, mut length, mut piece) = (Sha256::new(), 0, vec![0; PIECE]);
     loop {
         let read = match reader.read(&mut piece) {
-            Ok(0) => return Ok((length, hex(&hasher.finalize()))),
+            Ok(0) => return Ok((length, hex::encode(hasher.finalize()))),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             other => other?,
         };
@@ -32,13 +32,6 @@ pub(crate) fn of_reader(mut reader: impl Read, progress: &dyn Fn(u64)) -> io::Re
 /// Hashes a file.
 pub(crate) fn of_file(path: &Path, progress: &dyn Fn(u64)) -> io::Result<(u64, String)> {
     of_reader(File::open(path)?, progress)
-}
-
-/// Writes bytes as lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
-    bytes.iter().flat_map(|&byte| [digit(byte >> 4), digit(byte)]).collect()
 }
 
 #[cfg(test)]

@@ -119,6 +119,12 @@ pub struct JobEnded {
     pub counted: Option<u64>,
     /// When it counted them.
     pub counted_at: Option<Timestamp>,
+    /// By how much that is more than the rows stored; negative where it is fewer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub difference: Option<i64>,
+    /// What a reader should know besides: rows that arrived late or aged out, a service that did not count.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Calls that were answered.
     pub calls: u64,
     /// Tries beyond the first of each call.

@@ -26,7 +26,11 @@ pub struct Known {
 
 /// The jobs of a case, oldest first.
 #[derive(Clone, Debug, Default)]
-pub struct Jobs(Vec<Known>);
+pub struct Jobs {
+    known: Vec<Known>,
+    /// By the id of the pull.
+    versions: BTreeMap<String, Vec<String>>,
+}
 
 impl Jobs {
     /// Adds a line.
@@ -36,39 +40,45 @@ impl Jobs {
             Event::File(file) => self.known(&file.job, line.time).store(file),
             Event::Gap(gap) => self.known(&gap.job, line.time).gaps.push(gap.clone()),
             Event::JobEnded(ended) => self.known(&ended.job, line.time).end(ended),
+            Event::Versions(stored) => drop(self.versions.insert(stored.job.id.clone(), stored.versions.clone())),
             Event::Withdrawn(withdrawn) => self.withdraw(&withdrawn.path),
             _ => {}
         }
     }
 
     fn known(&mut self, job: &Job, time: Timestamp) -> &mut Known {
-        let at = self.0.iter().rposition(|known| known.job.id == job.id).unwrap_or_else(|| {
-            self.0.push(Known { job: job.clone(), started: time, files: Vec::new(), gaps: Vec::new(), ended: None, doubted: false });
-            self.0.len() - 1
+        let at = self.known.iter().rposition(|known| known.job.id == job.id).unwrap_or_else(|| {
+            self.known.push(Known { job: job.clone(), started: time, files: Vec::new(), gaps: Vec::new(), ended: None, doubted: false });
+            self.known.len() - 1
         });
-        &mut self.0[at]
+        &mut self.known[at]
     }
 
     fn withdraw(&mut self, path: &str) {
-        for known in &mut self.0 {
+        for known in &mut self.known {
             known.files.retain(|file| file.path != path);
         }
     }
 
     /// Returns the latest doing of the same work as `wanted`; among several of one query text, the one of its name.
     pub fn latest(&self, wanted: &Job) -> Option<&Known> {
-        let same = || self.0.iter().rev().filter(|known| known.job.is_same_work(wanted));
+        let same = || self.known.iter().rev().filter(|known| known.job.is_same_work(wanted));
         same().find(|known| known.job.name == wanted.name).or_else(|| same().next())
     }
 
     /// Returns the doing of that id.
     pub fn of(&self, id: &str) -> Option<&Known> {
-        self.0.iter().rfind(|known| known.job.id == id)
+        self.known.iter().rfind(|known| known.job.id == id)
     }
 
     /// Goes through all, oldest first.
     pub fn iter(&self) -> std::slice::Iter<'_, Known> {
-        self.0.iter()
+        self.known.iter()
+    }
+
+    /// Returns the versions of objects that a pull told of which keeps no NDJSON.
+    pub fn versions(&self, id: &str) -> &[String] {
+        self.versions.get(id).map_or(&[], Vec::as_slice)
     }
 }
 

@@ -21,7 +21,7 @@ mod writer;
 
 pub use event::{
     CaseSealed, Column, Event, FileStored, Gap, Held, Input, Line, Offline, Repaired, Request, RunEnded, RunOutcome, RunStarted, SetupStep,
-    Signatory, Skipped, Waited, Withdrawn,
+    Signatory, Skipped, Versions, Waited, Withdrawn,
 };
 pub use job::{Failure, Job, JobEnded, JobStarted, Outcome, Work};
 pub use jobs::{Jobs, Known};

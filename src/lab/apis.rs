@@ -58,6 +58,20 @@ async fn endpoint(world: &World, call: &Call, claims: &Claims) -> Result<Reply, 
     }
 }
 
+/// The application permissions that allow a call of the data APIs, the least first.
+pub(crate) fn permitting(call: &Call) -> Vec<String> {
+    if let Some(endpoint) = hunting::Endpoint::of(call) {
+        return vec![endpoint.role().to_owned()];
+    }
+    if pulls::audit::is_meant(call) && call.service == Service::Graph {
+        return pulls::audit::permitting();
+    }
+    if let Some(listing) = pulls::exports::Listing::of(call) {
+        return listing.permitting().to_vec();
+    }
+    pulls::Endpoint::of(call).map(|endpoint| endpoint.permitting().to_vec()).unwrap_or_default()
+}
+
 /// What a fault answers in place of the endpoint.
 async fn instead(world: &World, call: &Call, hit: Hit) -> Option<Reply> {
     let options = &world.options;

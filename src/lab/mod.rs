@@ -94,6 +94,8 @@ pub struct Holding {
     pub audience: String,
     /// How many roles it declares to need.
     pub declared: usize,
+    /// Its tags.
+    pub tags: Vec<String>,
 }
 
 /// What lies in the lab's vault under a name.
@@ -105,6 +107,8 @@ pub struct Kept {
     pub name: String,
     /// How many versions it has.
     pub versions: usize,
+    /// How many of them are enabled.
+    pub enabled: usize,
     /// Whether it lies among the deleted.
     pub deleted: bool,
 }
@@ -235,12 +239,12 @@ impl Lab {
         self.world.vaults.private_keys()
     }
 
-    /// Bodies of requests and answers of the directory, the vault and the authority, where [`Options::record`] asks for them.
+    /// Bodies of requests and answers, where [`Options::record`] asks for them.
     pub fn traffic(&self) -> Vec<Traffic> {
         self.world.traffic()
     }
 
-    /// Sets a trap for the `nth` (from 1) of the calls of the directory, the vault and the authority that come from now on.
+    /// Sets a trap for the `nth` (from 1) of the calls that come from now on.
     pub fn set_trap(&self, nth: u32, trap: Trap) {
         self.world.snare.set(nth, trap);
     }

@@ -57,7 +57,14 @@ pub struct Options {
     pub admin_roles: Vec<String>,
     /// Whether that person's token tells them.
     pub token_tells_roles: bool,
-    /// Keep the bodies of the directory, the vault and the authority.
+    /// Whether a replica that does not know an object yet denies it to those who ask by its id, too, and refuses in other words than
+    /// those that are usual.
+    pub strangers: bool,
+    /// How long the vault takes to delete an object.
+    pub deletion_time: Duration,
+    /// Whether the vault lets nobody change a version.
+    pub frozen_versions: bool,
+    /// Keep the bodies of requests and answers.
     pub record: bool,
     /// How the list endpoints behave.
     pub pulls: Pulls,
@@ -93,6 +100,9 @@ impl Default for Options {
             certificate_time: Duration::from_secs(1),
             admin_roles: [super::registry::CLOUD, super::registry::PRIVILEGED].map(str::to_owned).into(),
             token_tells_roles: true,
+            strangers: false,
+            deletion_time: Duration::ZERO,
+            frozen_versions: false,
             record: false,
             pulls: Pulls::default(),
             query_timeout: Duration::from_mins(3),

@@ -4,7 +4,7 @@ use super::{
     apis, entra, metadata,
     pki::Authority,
     pulls,
-    snare::{Snare, Trap},
+    snare::Trap,
     vault,
     wire::{Call, Reply, Service, json, reply},
     world::World,
@@ -103,9 +103,6 @@ async fn answer(State((world, service)): State<Desk>, ConnectInfo(peer): Connect
             return refused;
         }
     };
-    if !Snare::counts(&call) {
-        return answered_by(&world, &call).await;
-    }
     match world.snare.step() {
         None => answered_by(&world, &call).await,
         Some(Trap::HoldBefore) => std::future::pending().await,
@@ -141,7 +138,7 @@ async fn answered_by(world: &World, call: &Call) -> Reply {
         Service::Graph | Service::Xdr | Service::Mde => Box::pin(apis::answer(world, call)).await,
     };
     world.note(call, answered.status().as_u16());
-    if Snare::counts(call) { world.keep(call, answered).await } else { answered }
+    world.keep(call, answered).await
 }
 
 /// Ends serving: open calls have a moment to end, then they are dropped.

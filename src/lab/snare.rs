@@ -1,9 +1,6 @@
-//! Traps for a chosen call of the directory, the vault or the authority: to see what a client makes of being cut off just there.
+//! Traps for a chosen call, whichever service it is of: to see what a client makes of being cut off just there.
 
-use super::{
-    ids::lock,
-    wire::{Call, Service},
-};
+use super::ids::lock;
 use std::sync::Mutex;
 
 /// What happens to the call.
@@ -37,18 +34,6 @@ struct State {
 }
 
 impl Snare {
-    /// Says whether a call counts: setting an application up is made of these.
-    pub(crate) fn counts(call: &Call) -> bool {
-        match call.service {
-            Service::Vault => true,
-            Service::Authority => call.path.ends_with("/token"),
-            Service::Graph => {
-                ["/v1.0/applications", "/v1.0/servicePrincipals", "/v1.0/me"].iter().any(|start| call.path.starts_with(start))
-            }
-            _ => false,
-        }
-    }
-
     /// Sets a trap for the `nth` call from now on.
     pub(crate) fn set(&self, nth: u32, trap: Trap) {
         *lock(&self.0) = State { trap: Some((nth, trap)), calls: 0, sprung: false };

@@ -46,6 +46,8 @@ pub struct Seen {
     pub client_request_id: Option<String>,
     /// The status it was answered with.
     pub status: u16,
+    /// Which application permissions allow it, the least first; none where it takes none.
+    pub roles: Vec<String>,
 }
 
 /// The bodies of an exchange.
@@ -255,6 +257,7 @@ impl World {
             headers: call.headers.keys().map(|name| name.as_str().to_owned()).collect(),
             client_request_id: id.map(str::to_owned),
             status,
+            roles: super::apis::permitting(call),
         });
     }
 

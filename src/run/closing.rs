@@ -50,6 +50,14 @@ pub(super) fn not_understood(command: &'static str, error: Error) -> Result<()> 
     print_summary(&summed_up(command, Timestamp::now(), String::new(), Err(error)))
 }
 
+/// Prints the summary of a command that runs no jobs and failed.
+pub(super) fn failed(context: &Context, command: &'static str, error: &Error) -> Result<()> {
+    let failure = report::Failure::from(error);
+    let status = report::run_status(&[], failure.exit);
+    let whole = summed_up(command, context.now, String::new(), Ok(Outcome::default()));
+    print_summary(&Summary { status, error: Some(failure), ..whole })
+}
+
 fn print_summary(summary: &Summary) -> Result<()> {
     let json = serde_json::to_string(summary).map_err(|error| Error::new(Kind::Failed, "writing the summary").caused_by(error))?;
     print_data(&format!("{json}\n"))

@@ -205,29 +205,52 @@ async fn collect(context: &Context, plan: &Plan) -> Result<Outcome> {
     let pulling = plan.pulls.as_ref().map(|args| pull::Plan::new(args, &settings.sources, plan.window, false)).transpose()?;
     let hunting = plan.hunts.as_ref().map(|args| hunt::Plan::read(context, args).map(|read| (args, read))).transpose()?;
     let session = Session::open(context, settings)?;
-    let outcome = match session.connect(|_| Ok(())).await {
-        Ok(tenants) => {
-            let pulls = async {
-                match &pulling {
-                    Some(pulling) => pull::jobs(&session, pulling, &tenants).await,
-                    None => Outcome::default(),
-                }
-            };
-            let hunts = async {
-                match &hunting {
-                    Some((args, read)) => hunt::jobs(&session, args, read, &tenants).await,
-                    None => Vec::new(),
-                }
-            };
-            // They have lanes of their own, so that neither waits for the other.
-            let (mut outcome, hunts) = futures::join!(pulls, hunts);
-            outcome.jobs.extend(hunts.into_iter().map(|job| named(job, plan)));
-            Ok(outcome)
-        }
-        Err(error) => Err(error),
+    let work = Work { session: &session, pulling, hunting };
+    let outcome = match work.whole() {
+        Some(outcome) => Ok(outcome),
+        None => work.ask().await,
     };
     session.close(&outcome)?;
-    outcome
+    let Outcome { jobs, skipped } = outcome?;
+    Ok(Outcome { jobs: jobs.into_iter().map(|job| named(job, plan)).collect(), skipped })
+}
+
+/// The pulls and hunts of a plan in a run.
+struct Work<'a> {
+    session: &'a Session<'a>,
+    pulling: Option<pull::Plan<'a>>,
+    hunting: Option<(&'a HuntArgs, hunt::Plan)>,
+}
+
+impl Work<'_> {
+    /// Returns all jobs where earlier runs left nothing to do of any: then nobody is called, not even for a token.
+    fn whole(&self) -> Option<Outcome> {
+        let mut outcome = self.pulling.as_ref().map_or_else(|| Some(Outcome::default()), |plan| pull::whole(self.session, plan))?;
+        if let Some((args, plan)) = &self.hunting {
+            outcome.jobs.extend(hunt::whole(self.session, args, plan)?);
+        }
+        Some(outcome)
+    }
+
+    async fn ask(&self) -> Result<Outcome> {
+        let tenants = &self.session.connect(|_| Ok(())).await?;
+        let pulls = async {
+            match &self.pulling {
+                Some(plan) => pull::jobs(self.session, plan, tenants).await,
+                None => Outcome::default(),
+            }
+        };
+        let hunts = async {
+            match &self.hunting {
+                Some((args, plan)) => hunt::jobs(self.session, args, plan, tenants).await,
+                None => Vec::new(),
+            }
+        };
+        // They have lanes of their own, so that neither waits for the other.
+        let (mut outcome, hunts) = futures::join!(pulls, hunts);
+        outcome.jobs.extend(hunts);
+        Ok(outcome)
+    }
 }
 
 /// A built-in query is named as such, not by where it lay for this run.

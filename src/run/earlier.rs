@@ -6,13 +6,11 @@ use crate::{
     cli::HuntArgs,
     collect::report,
     error::{Error, Kind},
-    journal::{self, Known, Outcome},
+    journal::{self, Known, Outcome, hash},
     settings::Profile,
     store::{Case, Format},
     time::Window,
 };
-use sha2::{Digest, Sha256};
-use std::fmt::Write;
 
 /// Looks for earlier doings of the work that `plan` asks for.
 pub(super) struct Earlier<'a> {
@@ -37,13 +35,6 @@ impl Earlier<'_> {
         self.latest(profile, tenant, query).map(|(api, _)| api)
     }
 
-    /// Returns the directory of a profile's tenant without a call: what was typed, or what that was found to be before.
-    pub(super) fn directory(&self, profile: &Profile, typed: &str) -> String {
-        let is_it = |known: &&Known| known.job.profile == profile.name && known.job.tenant_name.as_deref() == Some(typed);
-        let known = self.case.jobs().iter().rev().find(is_it).filter(|_| only(profile) == Some(typed));
-        known.map_or_else(|| typed.to_ascii_lowercase(), |known| known.job.tenant.clone())
-    }
-
     /// Returns the report of a job of which nothing is left to do.
     pub(super) fn whole(&self, profile: &Profile, tenant: &str, query: &Given) -> Option<report::Job> {
         if query.fault.is_some() || query.text.trim().is_empty() {
@@ -62,6 +53,7 @@ impl Earlier<'_> {
             rows: known.rows(),
             counted: ended.counted,
             counted_at: ended.counted_at,
+            difference: report::difference(known.rows(), ended.counted),
             files: known.files.iter().map(Into::into).collect(),
             notes: vec!["it was whole already: nothing was asked".into()],
             error: None,
@@ -88,10 +80,10 @@ impl Earlier<'_> {
             kind: journal::Work::Hunt,
             name: query.name.clone(),
             tenant: tenant.to_owned(),
-            tenant_name: only(profile).filter(|only| !only.eq_ignore_ascii_case(tenant)).map(str::to_owned),
+            tenant_name: typed(profile, tenant),
             profile: profile.name.clone(),
             api: api.name().to_owned(),
-            query_sha256: Some(sha256(&query.filled.whole)),
+            query_sha256: Some(hash::of_bytes(query.filled.whole.as_bytes())),
             window: Some(self.plan.window),
         }
     }
@@ -115,17 +107,22 @@ impl Earlier<'_> {
     }
 }
 
+/// Returns the directory of a profile's tenant without a call: what was typed, or what that was found to be before.
+pub(super) fn directory(case: &Case, profile: &Profile, typed: &str) -> String {
+    let is_it = |known: &&Known| known.job.profile == profile.name && known.job.tenant_name.as_deref() == Some(typed);
+    let known = case.jobs().iter().rev().find(is_it).filter(|_| only(profile) == Some(typed));
+    known.map_or_else(|| typed.to_ascii_lowercase(), |known| known.job.tenant.clone())
+}
+
+/// Returns what a profile names the tenant by, where not by its id.
+pub(super) fn typed(profile: &Profile, tenant: &str) -> Option<String> {
+    only(profile).filter(|only| !only.eq_ignore_ascii_case(tenant)).map(str::to_owned)
+}
+
 /// The one tenant of a profile, as it is named there.
 fn only(profile: &Profile) -> Option<&str> {
     match profile.tenants.as_slice() {
         [only] => Some(only),
         _ => None,
     }
-}
-
-pub(super) fn sha256(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }

@@ -11,11 +11,11 @@ use crate::{
     collect::{self, Subject, pack::Rule},
     console::{print_data, visible},
     error::{Error, Kind, Result},
-    kql::{self, SyntaxError, ast::Span},
+    kql::{self, SyntaxError, ast::Span, reading::Reading},
     time::{Window, rfc3339},
 };
 use serde::Serialize;
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write};
 
 #[derive(Serialize)]
 struct Explained {
@@ -29,6 +29,8 @@ struct Query {
     ok: bool,
     error: Option<Refused>,
     tables: Vec<String>,
+    /// The column that each is cut by; null where none is known.
+    time_columns: BTreeMap<String, Option<&'static str>>,
     row_wise: bool,
     reason: Option<String>,
     /// Its result can be had in parts by the hash of its rows.
@@ -93,6 +95,7 @@ fn explain(given: &Given, plan: &Plan) -> Query {
         excerpt: refused.as_ref().map(|error| error.render(&given.text)),
         error: refused.map(|SyntaxError { message, line, column, .. }| Refused { message, line, column }),
         tables: subject.reading().map(|reading| reading.tables.iter().map(|table| table.name.clone()).collect()).unwrap_or_default(),
+        time_columns: subject.reading().map(time_columns).unwrap_or_default(),
         row_wise: in_slices.is_ok(),
         reason: in_slices.err(),
         hash_wise: subject.cuttable().is_ok(),
@@ -107,6 +110,10 @@ fn explain(given: &Given, plan: &Plan) -> Query {
         Some(fault) => faulty(query, fault),
         None => query,
     }
+}
+
+fn time_columns(reading: &Reading) -> BTreeMap<String, Option<&'static str>> {
+    reading.tables.iter().map(|table| (table.name.clone(), table.time_column)).collect()
 }
 
 /// What a file of a pack that holds no query comes to.
@@ -125,8 +132,7 @@ fn words(query: &Query) -> String {
         let _ = writeln!(text, "  is no query: {}", visible(&refused.message));
         return text;
     }
-    let tables = if query.tables.is_empty() { "no table".to_owned() } else { query.tables.join(", ") };
-    let _ = writeln!(text, "  reads       {}", visible(&tables));
+    let _ = writeln!(text, "  reads       {}", visible(&reads(query)));
     let cut = query.reason.as_ref().map_or_else(
         || "yes: its result is the union of its results over slices of time".to_owned(),
         |reason| {
@@ -147,6 +153,17 @@ fn words(query: &Query) -> String {
         let _ = writeln!(text, "    {}", visible(line));
     }
     text
+}
+
+fn reads(query: &Query) -> String {
+    if query.tables.is_empty() {
+        return "no table".to_owned();
+    }
+    let one = |table: &String| match query.time_columns.get(table).copied().flatten() {
+        Some(column) => format!("{table} by {column}"),
+        None => format!("{table}, whose time column is not known or not there"),
+    };
+    query.tables.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
 fn of_parameter(parameter: &Parameter) -> String {

@@ -6,7 +6,7 @@ use super::{
     choice::{self, Retirement},
     closing,
     closing::Outcome,
-    earlier::Earlier,
+    earlier::{self, Earlier},
     explain, formats,
     parameters::{Missing, Values},
     queries,
@@ -101,6 +101,11 @@ pub(super) async fn jobs(session: &Session<'_>, args: &HuntArgs, plan: &Plan, te
     Run::new(session, args, plan).all(tenants).await
 }
 
+/// Returns all jobs where earlier runs left nothing to do of any.
+pub(super) fn whole(session: &Session<'_>, args: &HuntArgs, plan: &Plan) -> Option<Vec<Job>> {
+    Run::new(session, args, plan).all_whole()
+}
+
 /// All that the jobs of a run share.
 struct Run<'a> {
     context: &'a Context,
@@ -130,7 +135,7 @@ impl<'a> Run<'a> {
     fn all_whole(&self) -> Option<Vec<Job>> {
         let pairs = self.settings.profiles.iter().flat_map(|profile| profile.tenants.iter().map(move |tenant| (profile, tenant)));
         let jobs = pairs.flat_map(|(profile, tenant)| self.plan.queries.iter().map(move |query| (profile, tenant, query)));
-        jobs.map(|(profile, tenant, query)| self.whole(profile, &self.earlier().directory(profile, tenant), query)).collect()
+        jobs.map(|(profile, tenant, query)| self.whole(profile, &earlier::directory(self.case, profile, tenant), query)).collect()
     }
 
     fn whole(&self, profile: &Profile, tenant: &str, query: &Given) -> Option<Job> {

@@ -77,10 +77,17 @@ fn readable(roles: Option<&Roles>, source: &Source) -> Option<bool> {
 /// Columns from which all that is known of a source has room.
 const ROOMY: usize = 160;
 
+/// Columns below which names and permissions alone have room.
+const NARROW: usize = 100;
+
 fn as_table(catalogue: &Catalogue, sources: &[Source], roles: Option<&Roles>, width: Option<usize>) -> String {
-    let roomy = width.is_none_or(|width| width >= ROOMY);
-    let mut head =
-        if roomy { vec!["source", "permission", "window", "notes", "pages", "limit"] } else { vec!["source", "permission", "window"] };
+    let shown = match width {
+        Some(..NARROW) => 2,
+        Some(NARROW..ROOMY) => 3,
+        _ => 6,
+    };
+    let mut head = vec!["source", "permission", "window", "notes", "pages", "limit"];
+    head.truncate(shown);
     if roles.is_some() {
         head.insert(1, "may read");
     }
@@ -94,9 +101,7 @@ fn as_table(catalogue: &Catalogue, sources: &[Source], roles: Option<&Roles>, wi
             format!("{}{}", paging(source.paging), source.page_size.map(|size| format!(" {size}")).unwrap_or_default()),
             limit(&catalogue.lane(&source.lane)),
         ];
-        if !roomy {
-            row.truncate(3);
-        }
+        row.truncate(shown);
         if let Some(readable) = readable(roles, source) {
             row.insert(1, if readable { "yes" } else { "no" }.to_owned());
         }

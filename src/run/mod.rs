@@ -64,7 +64,7 @@ fn refused(error: &clap::Error, words: &[String]) -> u8 {
     if !error.use_stderr() {
         return 0;
     }
-    let command = words.iter().find_map(|word| ["hunt", "pull", "collect"].into_iter().find(|command| command == word));
+    let command = words.iter().find_map(|word| ["hunt", "pull", "collect", "app"].into_iter().find(|command| command == word));
     if let Some(command) = command.filter(|_| words.iter().any(|word| word == "--json")) {
         let _closed = closing::not_understood(command, misread(command, error));
     }

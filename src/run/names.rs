@@ -1,11 +1,8 @@
 //! Names of queries: fit for every file system, and no two alike.
 
 use super::queries::Given;
-use sha2::{Digest, Sha256};
-use std::{
-    collections::{HashMap, HashSet},
-    fmt::Write,
-};
+use crate::journal::hash;
+use std::collections::{HashMap, HashSet};
 
 /// Longest name. Folders are named after queries, and paths have limits.
 const LONGEST: usize = 80;
@@ -37,10 +34,8 @@ fn is_device(name: &str) -> bool {
 
 /// Returns a name that is the same for the same text.
 pub(super) fn hashed(prefix: &str, text: &str) -> String {
-    let mut name = format!("{prefix}-");
-    for byte in Sha256::digest(text.as_bytes()).iter().take(4) {
-        let _ = write!(name, "{byte:02x}");
-    }
+    let mut name = format!("{prefix}-{}", hash::of_bytes(text.as_bytes()));
+    name.truncate(prefix.len() + 1 + 8);
     name
 }
 

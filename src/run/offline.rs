@@ -3,7 +3,7 @@
 mod answer;
 mod refused;
 
-use super::{Context, closing, closing::Outcome, earlier::sha256, formats, hunt::Plan, queries::Given};
+use super::{Context, closing, closing::Outcome, formats, hunt::Plan, queries::Given};
 use crate::{
     cli::HuntArgs,
     collect::{
@@ -13,7 +13,7 @@ use crate::{
     },
     console::Progress,
     error::{Error, Kind, Result},
-    journal::{self, RunStarted},
+    journal::{self, RunStarted, hash},
     kql::{
         self,
         engine::{Engine, Limits, Options, fits_pattern},
@@ -120,7 +120,7 @@ impl Desk<'_> {
             tenant_name: None,
             profile: String::new(),
             api: OFFLINE.to_owned(),
-            query_sha256: Some(sha256(&query.filled.whole)),
+            query_sha256: Some(hash::of_bytes(query.filled.whole.as_bytes())),
             window: Some(window),
         };
         let answerer = Answerer {

@@ -3,7 +3,7 @@
 use super::{
     Context, closing,
     closing::Outcome,
-    formats, list, resume,
+    earlier, formats, list, resume,
     session::Session,
     sources, window,
     wire::{self, Connected, Tenant},
@@ -23,14 +23,13 @@ use crate::{
         side_by_side,
     },
     error::{Error, Kind, Result},
-    journal,
-    settings::{self, Settings},
+    journal::{self, hash},
+    settings::{self, Profile, Settings},
     store::Format,
     time::Window,
     transport::Budget,
 };
-use sha2::{Digest, Sha256};
-use std::{collections::BTreeMap, fmt::Write, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 /// Sources of a tenant that are pulled at the same time.
 const SIDE_BY_SIDE: usize = 12;
@@ -92,16 +91,16 @@ impl<'a> Plan<'a> {
 
 impl Plan<'_> {
     /// Returns the pull of a source as it would be begun.
-    fn fresh(&self, profile: &str, tenant: &str, source: &Source) -> journal::Job {
+    fn fresh(&self, profile: &Profile, tenant: &str, source: &Source) -> journal::Job {
         journal::Job {
             id: uuid::Uuid::new_v4().to_string(),
             kind: journal::Work::Pull,
             name: source.name.clone(),
             tenant: tenant.to_owned(),
-            tenant_name: None,
-            profile: profile.to_owned(),
+            tenant_name: earlier::typed(profile, tenant),
+            profile: profile.name.clone(),
             api: source.api.name().to_owned(),
-            query_sha256: self.args.filter.as_deref().map(sha256),
+            query_sha256: self.args.filter.as_deref().map(|filter| hash::of_bytes(filter.as_bytes())),
             window: source.time.is_some().then_some(self.window),
         }
     }
@@ -127,14 +126,13 @@ pub(super) async fn jobs(session: &Session<'_>, plan: &Plan<'_>, tenants: &[Conn
     outcome
 }
 
-/// Returns all jobs where earlier runs left nothing to do of any: then nobody is called, not even for a token. A tenant that is named by
-/// a domain is not known without a call.
+/// Returns all jobs where earlier runs left nothing to do of any: then nobody is called, not even for a token.
 pub(super) fn whole(session: &Session<'_>, plan: &Plan<'_>) -> Option<Outcome> {
     let run = Run { session, plan };
     let pairs = session.settings.profiles.iter().flat_map(|profile| profile.tenants.iter().map(move |tenant| (profile, tenant)));
     let jobs = pairs.flat_map(|(profile, tenant)| plan.sources.iter().map(move |source| (profile, tenant, source)));
     let jobs = jobs.map(|(profile, tenant, source)| {
-        let fresh = plan.fresh(&profile.name, &tenant.to_ascii_lowercase(), source);
+        let fresh = plan.fresh(profile, &earlier::directory(&session.case, profile, tenant), source);
         let job = resume::whole(&session.case, plan.args, source, fresh, plan.window, &plan.formats)?;
         Some(run.output(Job { name: source.display_name(), ..job }))
     });
@@ -245,8 +243,8 @@ impl Run<'_> {
 
     fn job(&self, tenant: &Tenant, source: &Source, file_lanes: (String, String)) -> PullJob {
         let Plan { args, window, formats, named, .. } = self.plan;
-        let fresh = self.plan.fresh(&tenant.profile.name, &tenant.id, source);
-        let resume::Doing { job, window, known_in, resumed } = resume::doing(&self.session.case, args, source, fresh, *window);
+        let fresh = self.plan.fresh(&tenant.profile, &tenant.id, source);
+        let resume::Doing { job, window, known_in, known, resumed } = resume::doing(&self.session.case, args, source, fresh, *window);
         PullJob {
             job,
             source: source.clone(),
@@ -256,6 +254,7 @@ impl Run<'_> {
             formats: formats.clone(),
             resume: args.resume,
             known_in,
+            known,
             via: match args.via {
                 ViaChoice::Auto => Via::Auto,
                 ViaChoice::Json => Via::Json,
@@ -270,11 +269,4 @@ impl Run<'_> {
     fn output(&self, job: Job) -> Job {
         formats::output(&self.session.case, self.plan.args.output.as_deref(), &self.plan.formats, job)
     }
-}
-
-fn sha256(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }

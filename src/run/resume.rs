@@ -17,6 +17,8 @@ pub(super) struct Doing {
     pub(super) window: Window,
     /// Files of earlier pulls that may hold the same objects.
     pub(super) known_in: Vec<String>,
+    /// Versions that are stored in files without NDJSON.
+    pub(super) known: Vec<String>,
     /// It goes on with an earlier one.
     pub(super) resumed: bool,
 }
@@ -24,12 +26,12 @@ pub(super) struct Doing {
 /// Settles what is left to do of `fresh`, a pull of `source` over the window of the run.
 pub(super) fn doing(case: &Case, args: &PullArgs, source: &Source, fresh: journal::Job, window: Window) -> Doing {
     let since = if args.since_last { since_last(case, source, &fresh, window) } else { None };
-    let (window, known_in) = since.unwrap_or((window, Vec::new()));
+    let Since { window, known_in, known: versions } = since.unwrap_or(Since { window, known_in: Vec::new(), known: Vec::new() });
     let fresh = journal::Job { window: fresh.window.map(|_| window), ..fresh };
     let known = if args.resume { earlier(case, args, &fresh) } else { None };
     let resumed = known.is_some();
     let job = known.map_or_else(|| fresh.clone(), |known| journal::Job { id: known.id.clone(), window: known.window, ..fresh.clone() });
-    Doing { window: job.window.unwrap_or(window), job, known_in, resumed }
+    Doing { window: job.window.unwrap_or(window), job, known_in, known: versions, resumed }
 }
 
 /// Returns the report of a pull that `--resume` would go on with and of which nothing is left to do.
@@ -52,6 +54,7 @@ pub(super) fn whole(
         rows: ended.rows,
         counted: ended.counted,
         counted_at: ended.counted_at,
+        difference: report::difference(ended.rows, ended.counted),
         files: known.files.iter().map(Into::into).collect(),
         notes: vec!["it was whole already: nothing was asked".to_owned()],
         ..report::Job::empty(report::JobKind::Pull, &known.job.name, doing.window)
@@ -62,16 +65,25 @@ fn is_same(known: &Known, fresh: &journal::Job) -> bool {
     known.job.window.is_some() && known.job.is_same_work(&journal::Job { window: known.job.window, ..fresh.clone() })
 }
 
-/// From where the last complete pull of this source ended, less what turns up late, and the files that may hold the same.
-fn since_last(case: &Case, source: &Source, fresh: &journal::Job, window: Window) -> Option<(Window, Vec<String>)> {
+/// From where the last complete pull of a source ended, less what turns up late, and what may hold the same.
+struct Since {
+    window: Window,
+    known_in: Vec<String>,
+    known: Vec<String>,
+}
+
+fn since_last(case: &Case, source: &Source, fresh: &journal::Job, window: Window) -> Option<Since> {
     fresh.window?;
     let complete = |known: &&Known| known.ended.as_ref().is_some_and(|ended| ended.status == journal::Outcome::Complete);
     let earlier = case.jobs().iter().filter(complete).filter(|known| is_same(known, fresh));
     let earlier: Vec<_> = earlier.filter_map(|known| Some((known.job.window?.to, known))).collect();
     let last = earlier.iter().map(|(to, _)| *to).max()?;
     let window = Window::new(last.checked_sub(source.lateness).ok()?, window.to).ok()?;
-    let overlapping = earlier.iter().filter(|(to, _)| *to > window.from).flat_map(|(_, known)| &known.files);
-    Some((window, overlapping.filter(|file| file.format == "ndjson").map(|file| file.path.clone()).collect()))
+    let overlapping = || earlier.iter().filter(|(to, _)| *to > window.from).map(|(_, known)| known);
+    let ndjson = overlapping().flat_map(|known| &known.files).filter(|file| file.format == Format::Ndjson.name());
+    let known_in = ndjson.map(|file| file.path.clone()).collect();
+    let known = overlapping().flat_map(|known| case.jobs().versions(&known.job.id)).cloned().collect();
+    Some(Since { window, known_in, known })
 }
 
 /// The doing that `--resume` goes on with: of the same window, or, where that was given as a length, of one as long.

@@ -8,7 +8,6 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeMap,
-    fmt::Write,
     path::{Path, PathBuf},
 };
 
@@ -116,17 +115,10 @@ impl File {
             Error::new(Kind::Usage, message).caused_by(error).hint("`ircollect init` writes a commented one")
         })?;
         let file = Self::parse(&text, path)?;
-        Ok((file, ConfigFile { path: path.to_owned(), sha256: hex(&Sha256::digest(text.as_bytes())) }))
+        Ok((file, ConfigFile { path: path.to_owned(), sha256: hex::encode(Sha256::digest(text.as_bytes())) }))
     }
 
     pub(super) fn parse(text: &str, path: &Path) -> Result<Self> {
         toml::from_str(text).map_err(|error| explain::toml_error(&error, text, path))
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     api::directory::{Application, KeyCredential, Request, Trouble},
     error::{Error, Kind, Result},
-    vault::{Creation, Family, HeldCertificate, NewCertificate, is_conflict, is_deleted},
+    vault::{Creation, Family, HeldCertificate, NewCertificate, is_between, is_busy, is_conflict, is_deleted, is_open},
 };
 use jiff::Timestamp;
 use std::{collections::BTreeMap, time::Duration};
@@ -27,7 +27,7 @@ pub(super) struct Order<'a> {
 pub(super) async fn ensure(hands: &Hands<'_>, application: &Application, order: &Order<'_>) -> Result<Option<HeldCertificate>> {
     let held = match look(hands, order.object).await? {
         Some(held) if standing(hands, application, order.object, &held)? == Standing::Current && is_usable(&held) => Some(held),
-        _ => make(hands, application, order).await?,
+        held => make(hands, application, order, held.map(|held| held.version).as_deref()).await?,
     };
     register(hands, application, order, held.as_ref()).await?;
     Ok(held)
@@ -36,10 +36,12 @@ pub(super) async fn ensure(hands: &Hands<'_>, application: &Application, order: 
 /// Reads what the vault holds under a name.
 pub(super) async fn look(hands: &Hands<'_>, object: &str) -> Result<Option<HeldCertificate>> {
     let vault = hands.vault()?;
-    hands.note(|| Planned::from(vault.plan_read(Family::Certificates, object)));
+    let planned = vault.plan_read(Family::Certificates, object);
     if is_placeholder(object) {
+        hands.note(|| Planned::later(planned));
         return Ok(None);
     }
+    hands.note(|| planned.into());
     vault.held_certificate(object).await
 }
 
@@ -95,8 +97,23 @@ pub(super) fn tags(hands: &Hands<'_>, app_id: &str) -> BTreeMap<String, String> 
     facts([("appid", app_id), ("tenant", &hands.tenant), ("application", &hands.name), ("created-by", "ircollect")])
 }
 
-/// Has the vault make a certificate, or another version of one. None in a dry run.
-pub(super) async fn make(hands: &Hands<'_>, application: &Application, order: &Order<'_>) -> Result<Option<HeldCertificate>> {
+/// Has the vault make a certificate, or another version of the one that lies there. None in a dry run.
+pub(super) async fn make(
+    hands: &Hands<'_>,
+    application: &Application,
+    order: &Order<'_>,
+    before: Option<&str>,
+) -> Result<Option<HeldCertificate>> {
+    if !begin(hands, application, order, before).await? {
+        let pending = hands.vault()?.plan_creation(order.object);
+        hands.note(|| Planned::later(pending));
+        return Ok(None);
+    }
+    made(hands, order.object).await.map(Some)
+}
+
+/// Has the vault begin; false in a dry run. Where nobody knows whether it did, it is looked at before it is asked again.
+async fn begin(hands: &Hands<'_>, application: &Application, order: &Order<'_>, before: Option<&str>) -> Result<bool> {
     let vault = hands.vault()?;
     let new = NewCertificate {
         subject: order.object.to_owned(),
@@ -110,23 +127,42 @@ pub(super) async fn make(hands: &Hands<'_>, application: &Application, order: &O
         call: vault.plan_certificate(order.object, &new).into(),
         facts: facts([("vault", &vault.address().to_string()), ("object", order.object), ("app_id", &application.app_id)]),
     };
-    let begun = hands.make(change(), vault.begin_certificate(order.object, &new), |_| BTreeMap::new()).await;
-    match begun {
-        Ok(None) => {
-            hands.note(|| vault.plan_creation(order.object).into());
-            return Ok(None);
-        }
-        Ok(Some(Creation::Failed(why))) => return Err(failed(order.object, &why)),
-        Ok(Some(_)) => {}
-        Err(error) if is_deleted(&error) => {
+    let mut patience = hands.patience("the vault to be ready for it");
+    let mut recovered = false;
+    loop {
+        let error = match hands.make(change(), vault.begin_certificate(order.object, &new), |_| BTreeMap::new()).await {
+            Ok(None) => return Ok(false),
+            Ok(Some(Creation::Failed(why))) => return Err(failed(order.object, &why)),
+            Ok(Some(_)) => return Ok(true),
+            Err(error) => error,
+        };
+        if is_between(&error) || is_busy(&error) || is_open(&error) {
+            let begun = is_open(&error) && is_begun(hands, order.object, before).await?;
+            if begun {
+                return Ok(true);
+            }
+            if !patience.wait().await {
+                return Err(error);
+            }
+        } else if is_deleted(&error) && !recovered {
             recover(hands, CredentialKind::Certificate, order.object, &application.app_id, error).await?;
-            hands.make(change(), vault.begin_certificate(order.object, &new), |_| BTreeMap::new()).await?;
+            recovered = true;
+        } else if is_conflict(&error) && !is_deleted(&error) {
+            // One is being made: by the run before this, which was cut off.
+            return Ok(true);
+        } else {
+            return Err(error);
         }
-        // One is being made: by the run before this, which was cut off.
-        Err(error) if is_conflict(&error) => {}
-        Err(error) => return Err(error),
     }
-    made(hands, order.object).await.map(Some)
+}
+
+/// Says whether the vault is making a certificate, or made one since.
+async fn is_begun(hands: &Hands<'_>, object: &str, before: Option<&str>) -> Result<bool> {
+    let vault = hands.vault()?;
+    if vault.creation(object).await? == Some(Creation::InProgress) {
+        return Ok(true);
+    }
+    Ok(vault.held_certificate(object).await?.is_some_and(|held| Some(held.version.as_str()) != before))
 }
 
 fn failed(object: &str, why: &str) -> Error {
@@ -162,7 +198,7 @@ async fn made(hands: &Hands<'_>, object: &str) -> Result<HeldCertificate> {
 /// Recovers a deleted object that has the name, where it was made for this application or by a run like this one.
 pub(super) async fn recover(hands: &Hands<'_>, kind: CredentialKind, object: &str, app_id: &str, error: Error) -> Result<()> {
     let (vault, family) = (hands.vault()?, kind.family());
-    let tags = vault.deleted_tags(family, object).await?.unwrap_or_default();
+    let tags = deleted_tags(hands, family, object).await?;
     if tags.get("created-by").map(String::as_str) != Some("ircollect") {
         return Err(error.hint(format!(
             "a deleted {} has that name and is kept for a while: choose another --vault-name, or recover or purge it",
@@ -188,6 +224,17 @@ pub(super) async fn recover(hands: &Hands<'_>, kind: CredentialKind, object: &st
     }
 }
 
+/// The tags of a deleted object, which takes a moment to lie among the deleted ones.
+async fn deleted_tags(hands: &Hands<'_>, family: Family, object: &str) -> Result<BTreeMap<String, String>> {
+    let mut patience = hands.patience("the vault to have deleted it").short();
+    loop {
+        let tags = hands.vault()?.deleted_tags(family, object).await?;
+        if tags.is_some() || !patience.wait().await {
+            return Ok(tags.unwrap_or_default());
+        }
+    }
+}
+
 /// Adds a certificate's public part to what is registered. None of the certificates stands for a dry run.
 pub(super) async fn register(
     hands: &Hands<'_>,
@@ -197,7 +244,7 @@ pub(super) async fn register(
 ) -> Result<()> {
     let Some(held) = held else {
         let mut keys = application.keys.clone();
-        keys.push(KeyCredential::of_certificate(b"(the certificate's public part)", &subject(order.object)));
+        keys.push(placeholder(order.object));
         let request = Request::set_keys(&application.id, UPLOAD, &keys);
         return hands.change("key-add", &request, BTreeMap::new()).await.map(drop);
     };
@@ -221,6 +268,11 @@ pub(super) async fn register(
     let heals = |error: &Error| Trouble::of(error) == Trouble::Open || (young && propagates(error));
     hands.patience("the directory to know the registration").until(tried, heals).await?;
     if current.keys.is_empty() || hands.dry { Ok(()) } else { still_there(hands, application, &current.keys).await }
+}
+
+/// What stands for the public part of a certificate that a dry run did not make.
+pub(super) fn placeholder(object: &str) -> KeyCredential {
+    KeyCredential::of_certificate(b"(the certificate's public part)", &subject(object))
 }
 
 const UPLOAD: &str = "registering the certificate's public part";

@@ -4,7 +4,7 @@
 
 use super::{
     hands::{Hands, facts},
-    patience::propagates,
+    patience::{is_young, may_propagate},
     permissions::{APIS, Permission, Permissions, api_of, identity},
     registration::{Found, Registration, declared, ensure_principal, existing},
 };
@@ -144,7 +144,7 @@ async fn assign(
     let about = || facts([("principal", &principal.id), ("resource", &resource.id), ("role", role), ("permission", &title)]);
     let tried = || hands.change("role-assign", &request, about());
     // To grant what is granted is refused as such, so a grant of unknown fate may be sent again.
-    let heals = |error: &Error| Trouble::of(error) == Trouble::Open || (fresh && propagates(error));
+    let heals = |error: &Error| Trouble::of(error) == Trouble::Open || (fresh && may_propagate(error));
     match hands.patience("the directory to know the service principal").until(tried, heals).await {
         Ok(_) => Ok(()),
         Err(error) if Trouble::of(&error) == Trouble::Exists => Ok(()),
@@ -179,7 +179,8 @@ pub async fn consent(hands: &Hands<'_>, what: &Found, asked: Option<&Permissions
     };
     let wanted = asked.cloned().unwrap_or_else(|| declared(&application, &resources));
     let registration = Registration { application, fresh: false };
-    let (principal, fresh) = ensure_principal(hands, &registration).await.map_err(|error| hands.halfway(error, Some(&app_id)))?;
+    let (principal, made_now) = ensure_principal(hands, &registration).await.map_err(|error| hands.halfway(error, Some(&app_id)))?;
+    let fresh = made_now || is_young(&registration.application);
     let before: Permissions = assignments(hands, &principal, fresh).await?.iter().filter_map(|one| resources.granted(one)).collect();
     let granted = grant(hands, &resources, &principal, fresh, &wanted).await.map_err(|error| hands.halfway(error, Some(&app_id)))?;
     let new = granted.difference(&before).cloned().collect();

@@ -69,8 +69,10 @@ pub async fn create(hands: &Hands<'_>, wanted: &Wanted, adopted: Option<&str>, p
             ends,
             granted,
         };
-        if !hands.dry && !hands.changes().is_empty() {
-            prover.prove(&made.claim()).await?;
+        // What an earlier run changed and did not come to prove is proved now.
+        let unproved = hands.dry || !hands.changes().is_empty() || hands.memory.is_unproved(&hands.tenant, &hands.name);
+        if unproved {
+            hands.prove(prover, &made.claim()).await?;
         }
         Ok(made)
     };

@@ -3,7 +3,11 @@
 //!
 //! Reads are made in a dry run too, since what is to be done depends on what is there. No change is.
 
-use super::{Watch, memory::Memory, patience::Patience};
+use super::{
+    Claim, Prover, Watch,
+    memory::{Memory, PROOF},
+    patience::Patience,
+};
 use crate::{
     api::directory::{Directory, Request},
     error::{Error, Kind, Result},
@@ -28,13 +32,23 @@ pub struct Planned {
     /// The body, without secrets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
-    /// Whether it was made: reads are.
+    /// Whether it was made: reads are, where there is something to read yet.
     pub made: bool,
+    /// Whether it changes something.
+    pub changes: bool,
+}
+
+impl Planned {
+    /// A call that looks at what is to be made, and is for later.
+    pub fn later(call: vault::Planned) -> Self {
+        Self { made: false, ..call.into() }
+    }
 }
 
 impl From<vault::Planned> for Planned {
     fn from(planned: vault::Planned) -> Self {
-        Self { method: planned.method.to_owned(), url: planned.url, body: planned.body, made: planned.method == "GET" }
+        let read = planned.method == "GET";
+        Self { method: planned.method.to_owned(), url: planned.url, body: planned.body, made: read, changes: !read }
     }
 }
 
@@ -154,7 +168,18 @@ impl Hands<'_> {
 
     fn shown(&self, request: &Request, made: bool) -> Planned {
         let url = format!("{}/v1.0{}", self.directory.root.as_str().trim_end_matches('/'), request.path);
-        Planned { method: request.method.to_string(), url, body: request.body.clone(), made }
+        Planned { method: request.method.to_string(), url, body: request.body.clone(), made, changes: !made }
+    }
+
+    /// Proves that an application works, or writes down how that would be done.
+    pub(super) async fn prove(&self, prover: &dyn Prover, claim: &Claim) -> Result<()> {
+        if self.dry {
+            let calls = prover.plan(claim)?;
+            self.script.lock().unwrap_or_else(PoisonError::into_inner).extend(calls);
+            return Ok(());
+        }
+        prover.prove(claim).await?;
+        self.remark(PROOF, &facts([("app_id", &claim.app_id)]))
     }
 
     /// Writes a call down in a dry run.

@@ -1,22 +1,31 @@
 //! What earlier runs did, from the journal: the directory's searches do not find at once what was made a moment ago, and a run that
 //! was cut off in the middle of a call does not know what became of it.
 
+use super::patience::YOUNG;
 use crate::journal::{Event, Line, SetupStep};
+use jiff::Timestamp;
+
+/// What the journal calls the proof that an application works.
+pub(super) const PROOF: &str = "proof";
 
 /// The steps of earlier runs, oldest first.
 #[derive(Clone, Debug, Default)]
-pub struct Memory(Vec<SetupStep>);
+pub struct Memory(Vec<(Timestamp, SetupStep)>);
 
 impl Memory {
     /// Learns a line of the journal.
     pub fn learn(&mut self, line: Line) {
         if let Event::Setup(step) = line.event {
-            self.0.push(step);
+            self.0.push((line.time, step));
         }
     }
 
+    fn steps(&self) -> impl DoubleEndedIterator<Item = &SetupStep> {
+        self.0.iter().map(|(_, step)| step)
+    }
+
     fn of<'a>(&'a self, tenant: &'a str, name: &'a str) -> impl DoubleEndedIterator<Item = &'a SetupStep> {
-        self.0.iter().filter(move |step| step.tenant == tenant && step.name == name)
+        self.steps().filter(move |step| step.tenant == tenant && step.name == name)
     }
 
     /// Returns the object ids of registrations that were made under a name and not deleted since, the newest first.
@@ -46,22 +55,41 @@ impl Memory {
                 && step.fact("vault") == Some(vault)
                 && step.fact("object") == Some(object)
         };
-        self.0.iter().rfind(made).is_some_and(|step| step.fact("app_id") == Some(app_id))
+        self.steps().rfind(made).is_some_and(|step| step.fact("app_id") == Some(app_id))
     }
 
-    /// Says whether a rotation was begun and is not over.
-    pub(super) fn is_rotating(&self, app_id: &str) -> bool {
-        let last = self.0.iter().rfind(|step| step.action == "rotation" && step.fact("app_id") == Some(app_id));
-        last.is_some_and(|step| step.fact("state") == Some("begun"))
+    /// Returns the version that lay in the vault before a rotation that was begun and is not over.
+    pub(super) fn rotation(&self, app_id: &str) -> Option<&str> {
+        let last = self.steps().rfind(|step| step.action == "rotation" && step.fact("app_id") == Some(app_id));
+        last.filter(|step| step.fact("state") == Some("begun"))?.fact("version")
+    }
+
+    /// Says whether a registration was made under a name so short a time ago that a replica may not know it by its id.
+    pub(super) fn is_just_made(&self, tenant: &str, name: &str) -> bool {
+        let known = self.applications(tenant, name);
+        let made = |step: &SetupStep| step.is("application-create", "done") && step.tenant == tenant && step.name == name;
+        let last = self.0.iter().rfind(|(_, step)| made(step));
+        last.is_some_and(|(time, step)| {
+            step.fact("object_id").is_some_and(|id| known.iter().any(|one| one == id)) && Timestamp::now().duration_since(*time) < YOUNG
+        })
+    }
+
+    /// Says whether something was changed under a name since it was last proved to work.
+    pub(super) fn is_unproved(&self, tenant: &str, name: &str) -> bool {
+        let last = self.of(tenant, name).rfind(|step| step.phase == "done" && step.action != "rotation");
+        last.is_some_and(|step| step.action != PROOF)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jiff::Timestamp;
 
     fn memory(steps: &[(&str, &str, &str)]) -> Memory {
+        at(Timestamp::UNIX_EPOCH, steps)
+    }
+
+    fn at(time: Timestamp, steps: &[(&str, &str, &str)]) -> Memory {
         let mut memory = Memory::default();
         for (action, phase, id) in steps {
             let facts = [("object_id".to_owned(), (*id).to_owned())].into();
@@ -73,7 +101,7 @@ mod tests {
                 facts,
                 ..SetupStep::default()
             };
-            memory.learn(Line { seq: 1, time: Timestamp::UNIX_EPOCH, event: Event::Setup(step) });
+            memory.learn(Line { seq: 1, time, event: Event::Setup(step) });
         }
         memory
     }
@@ -89,5 +117,20 @@ mod tests {
         ]);
         assert_eq!(memory.applications("t", "n"), ["2"]);
         assert!(memory.is_creation_open("t", "n") && !memory.is_creation_open("t", "other") && !memory.is_removed("t", "n"));
+        assert!(!memory.is_just_made("t", "n"), "that was long ago");
+    }
+
+    #[test]
+    fn what_was_made_a_moment_ago_is_waited_for_unless_it_was_deleted() {
+        let (made, deleted) = (("application-create", "done", "1"), ("application-delete", "done", "1"));
+        let now = |steps: &[(&str, &str, &str)]| at(Timestamp::now(), steps).is_just_made("t", "n");
+        assert!(now(&[made]) && !now(&[made, deleted]) && !now(&[]) && !at(Timestamp::now(), &[made]).is_just_made("t", "m"));
+    }
+
+    #[test]
+    fn a_change_is_unproved_until_it_is_proved() {
+        let unproved = |steps: &[(&str, &str, &str)]| memory(steps).is_unproved("t", "n");
+        let (made, begun) = (("key-add", "done", "1"), ("role-assign", "begun", "1"));
+        assert!(unproved(&[made]) && !unproved(&[made, (PROOF, "done", "1"), begun]) && !unproved(&[]));
     }
 }

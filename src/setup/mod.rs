@@ -20,6 +20,7 @@ mod patience;
 pub mod permissions;
 mod registration;
 mod remove;
+mod retire;
 mod rotate;
 mod secret;
 mod show;
@@ -90,4 +91,10 @@ pub trait Prover: Send + Sync {
     /// # Errors
     /// As the token service or an API refused to the last.
     async fn prove(&self, claim: &Claim) -> Result<()>;
+
+    /// Returns the calls that it would make.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`](crate::error::Kind::Usage) where the cloud lacks an API.
+    fn plan(&self, claim: &Claim) -> Result<Vec<Planned>>;
 }

@@ -13,6 +13,9 @@ const FIRST: Duration = Duration::from_secs(2);
 const LONGEST: Duration = Duration::from_secs(16);
 const LIMIT: Duration = Duration::from_mins(1);
 
+/// How old what was made has to be, so that every replica knows it.
+pub(super) const YOUNG: SignedDuration = SignedDuration::from_mins(10);
+
 /// Waits that grow, up to a limit.
 pub(super) struct Patience<'a> {
     watch: &'a dyn Watch,
@@ -65,12 +68,17 @@ impl<'a> Patience<'a> {
 
 /// Says whether a registration was made so short a time ago that not every replica may know it: by a run before this, too.
 pub(super) fn is_young(application: &Application) -> bool {
-    application.created.is_some_and(|created| Timestamp::now().duration_since(created) < SignedDuration::from_mins(10))
+    application.created.is_some_and(|created| Timestamp::now().duration_since(created) < YOUNG)
 }
 
 /// What time heals for an object that was made in this run.
 pub(super) fn propagates(error: &Error) -> bool {
     Trouble::of(error).is_propagation()
+}
+
+/// The same for a call that can be refused for little else.
+pub(super) fn may_propagate(error: &Error) -> bool {
+    Trouble::of(error).may_be_propagation()
 }
 
 #[cfg(test)]

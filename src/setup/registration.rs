@@ -2,7 +2,7 @@
 
 use super::{
     hands::{Facts, Hands, facts},
-    patience::propagates,
+    patience::{Patience, is_young, may_propagate, propagates},
     permissions::Permissions,
     wanted::{CredentialKind, Wanted, check_name},
 };
@@ -158,17 +158,24 @@ pub(super) async fn ensure(hands: &Hands<'_>, wanted: &Wanted, adopted: Option<&
     }
 }
 
-/// Where nobody knows what became of an earlier try, searches are given time to find it.
+/// Where nobody knows what became of an earlier try, searches are given time to find it; and what was made a moment ago is waited
+/// for where this replica does not know even its id.
 async fn find_or_wait(hands: &Hands<'_>, name: &str) -> Result<Option<Application>> {
     let found = find(hands, &Found::Name(name.to_owned())).await?;
-    if found.is_some() || !hands.memory.is_creation_open(&hands.tenant, name) {
+    if found.is_some() {
         return Ok(found);
     }
-    look_again(hands, name).await
+    if hands.memory.is_just_made(&hands.tenant, name) {
+        return look_again(hands, name, hands.patience("the directory to know the registration that was made before")).await;
+    }
+    if hands.memory.is_creation_open(&hands.tenant, name) { look_shortly(hands, name).await } else { Ok(None) }
 }
 
-async fn look_again(hands: &Hands<'_>, name: &str) -> Result<Option<Application>> {
-    let mut patience = hands.patience("the directory to say whether the registration was made").short();
+async fn look_shortly(hands: &Hands<'_>, name: &str) -> Result<Option<Application>> {
+    look_again(hands, name, hands.patience("the directory to say whether the registration was made").short()).await
+}
+
+async fn look_again(hands: &Hands<'_>, name: &str, mut patience: Patience<'_>) -> Result<Option<Application>> {
     while patience.wait().await {
         if let Some(application) = find(hands, &Found::Name(name.to_owned())).await? {
             return Ok(Some(application));
@@ -192,7 +199,7 @@ async fn make(hands: &Hands<'_>, wanted: &Wanted, access: &[RequiredAccess]) -> 
         match hands.change("application-create", &request, Facts::new()).await {
             Ok(None) => return Ok(placeholder(wanted, access, tags)),
             Ok(Some(value)) => return Application::read(&value),
-            Err(error) if Trouble::of(&error) == Trouble::Open => match look_again(hands, &wanted.name).await? {
+            Err(error) if Trouble::of(&error) == Trouble::Open => match look_shortly(hands, &wanted.name).await? {
                 Some(application) => return Ok(application),
                 None if tries < TRIES => {}
                 None => return Err(error),
@@ -310,7 +317,8 @@ pub(super) async fn ensure_principal(hands: &Hands<'_>, registration: &Registrat
     }
     let request = Request::create_principal(app_id);
     let tried = || hands.change("principal-create", &request, facts([("app_id", app_id)]));
-    let heals = |error: &Error| propagates(error) || Trouble::of(error) == Trouble::Open;
+    let young = registration.fresh || is_young(&registration.application);
+    let heals = |error: &Error| propagates(error) || (young && may_propagate(error)) || Trouble::of(error) == Trouble::Open;
     match hands.patience("the directory to know the registration").until(tried, heals).await {
         Ok(None) => Ok((ServicePrincipal { id: "{servicePrincipalId}".to_owned(), app_id: app_id.clone(), name: String::new() }, true)),
         Ok(Some(value)) => ServicePrincipal::read(&value).map(|principal| (principal, true)).ok_or_else(|| no_principal(app_id)),

@@ -5,6 +5,7 @@ use super::{
     certificate::tagged,
     consent::{Resources, assignments},
     hands::{Change, Hands, facts},
+    patience::is_young,
     registration::{Found, Tags, find, find_principal},
     rotate::credential_of,
     wanted::{CredentialKind, Place},
@@ -49,7 +50,7 @@ pub async fn plan_removal(hands: &Hands<'_>, what: &Found, place: Option<&Place>
         return if was_removed(hands, what) { Ok(None) } else { super::registration::existing(hands, what).await.map(|_| None) };
     };
     let assignments = match find_principal(hands, &application.app_id).await? {
-        Some(principal) => assignments(hands, &principal, false).await?,
+        Some(principal) => assignments(hands, &principal, is_young(&application)).await?,
         None => Vec::new(),
     };
     let resources = Resources::all(hands).await?;

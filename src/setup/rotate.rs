@@ -4,8 +4,9 @@ use super::{
     Claim, Prover, certificate,
     consent::{Resources, assignments},
     hands::{Facts, Hands, facts},
+    patience::is_young,
     registration::{Found, Tags, existing, find_principal},
-    secret,
+    retire, secret,
     wanted::{CredentialKind, Lifetime, Place},
 };
 use crate::{
@@ -30,6 +31,8 @@ pub struct Rotated {
     pub ends: Option<Timestamp>,
     /// Ids of the old ones, which are gone.
     pub removed: Vec<String>,
+    /// Versions in the vault that were disabled.
+    pub disabled: Vec<String>,
 }
 
 /// Where a registration's credential lies, by its tags and by what was said.
@@ -80,48 +83,72 @@ pub async fn rotate(
     let application = existing(hands, what).await?;
     let (kind, vault, object) = credential_of(&application, Some(place), said)?;
     let lifetime = lifetime(kind)?;
-    let about = |state: &str| -> Facts { facts([("app_id", &application.app_id), ("state", state)]) };
-    let going_on = hands.memory.is_rotating(&application.app_id);
-    hands.remark("rotation", &about("begun"))?;
+    let turn = Turn { application: &application, object: &object, lifetime, prover };
     let done = match kind {
-        CredentialKind::Certificate => rotate_certificate(hands, &application, &object, lifetime, going_on, prover).await,
-        CredentialKind::Secret => rotate_secret(hands, &application, &object, lifetime, going_on, prover).await,
+        CredentialKind::Certificate => rotate_certificate(hands, &turn).await,
+        CredentialKind::Secret => rotate_secret(hands, &turn).await,
     };
-    let (ends, removed) = done.map_err(|error| {
+    let Ended { ends, removed, disabled } = done.map_err(|error| {
         let error = error.hint("the old credential still works; the same command again goes on");
         let done = hands.changes();
         if done.is_empty() { error } else { error.hint(format!("done so far: {}", done.join("; "))) }
     })?;
-    hands.remark("rotation", &about("over"))?;
-    Ok(Rotated { app_id: application.app_id, vault, vault_name: object, kind, ends, removed })
+    hands.remark("rotation", &facts([("app_id", &application.app_id), ("state", "over")]))?;
+    Ok(Rotated { app_id: application.app_id, vault, vault_name: object, kind, ends, removed, disabled })
 }
 
-type Ended = (Option<Timestamp>, Vec<String>);
-
-async fn rotate_certificate(
-    hands: &Hands<'_>,
-    application: &Application,
-    object: &str,
+/// What is rotated, and how.
+struct Turn<'a> {
+    application: &'a Application,
+    object: &'a str,
     lifetime: Lifetime,
-    going_on: bool,
-    prover: &dyn Prover,
-) -> Result<Ended> {
-    let old = certificate::look(hands, object).await?;
-    let old = old.ok_or_else(|| gone(object))?;
-    certificate::standing(hands, application, object, &old)?;
-    let order = certificate::Order { object, lifetime, exportable: old.exportable, fresh: false };
-    let registered = application.keys.iter().any(|key| key.is(&old.der, &old.thumbprint));
-    let several = ours(application, object).len() > 1;
-    // A run that was cut off left the new one: unregistered, or beside the old one.
-    let new = if !registered || (going_on && several) { Some(old.clone()) } else { certificate::make(hands, application, &order).await? };
-    certificate::register(hands, application, &order, new.as_ref()).await?;
-    let Some(new) = new else {
-        hands.change("key-remove", &without(application, object, &old), Facts::new()).await?;
-        return Ok((None, Vec::new()));
+    prover: &'a dyn Prover,
+}
+
+/// How it ended.
+#[derive(Default)]
+struct Ended {
+    ends: Option<Timestamp>,
+    removed: Vec<String>,
+    disabled: Vec<String>,
+}
+
+/// Begins a rotation, or goes on with one; returns the version that lay in the vault before it.
+fn begin(hands: &Hands<'_>, turn: &Turn<'_>, held: &str) -> Result<String> {
+    let old = hands.memory.rotation(&turn.application.app_id).unwrap_or(held).to_owned();
+    hands.remark("rotation", &facts([("app_id", &turn.application.app_id), ("state", "begun"), ("version", &old)]))?;
+    Ok(old)
+}
+
+async fn rotate_certificate(hands: &Hands<'_>, turn: &Turn<'_>) -> Result<Ended> {
+    let (application, object) = (turn.application, turn.object);
+    let held = certificate::look(hands, object).await?.ok_or_else(|| gone(object))?;
+    certificate::standing(hands, application, object, &held)?;
+    let old = begin(hands, turn, &held.version)?;
+    let order = certificate::Order { object, lifetime: turn.lifetime, exportable: held.exportable, fresh: false };
+    let registered = application.keys.iter().any(|key| key.is(&held.der, &held.thumbprint));
+    // A run that was cut off left the new one: unregistered, or beside the old one, or alone.
+    let new = if registered && old == held.version {
+        certificate::make(hands, application, &order, Some(&held.version)).await?
+    } else {
+        Some(held.clone())
     };
-    prove(hands, application, CredentialKind::Certificate, object, new.exportable, prover).await?;
-    let removed = remove_old_keys(hands, application, object, &old, &new).await?;
-    Ok((new.ends, removed))
+    certificate::register(hands, application, &order, new.as_ref()).await?;
+    prove(hands, turn, CredentialKind::Certificate, order.exportable).await?;
+    let Some(new) = new.as_ref().filter(|_| !hands.dry) else { return plan_certificate(hands, turn, &held, new.as_ref()).await };
+    let removed = remove_old_keys(hands, application, object, &held, new).await?;
+    let disabled = retire::retire(hands, CredentialKind::Certificate, object, &new.version, &old).await?;
+    Ok(Ended { ends: new.ends, removed, disabled })
+}
+
+/// Writes down what follows once there is a new one.
+async fn plan_certificate(hands: &Hands<'_>, turn: &Turn<'_>, held: &HeldCertificate, new: Option<&HeldCertificate>) -> Result<Ended> {
+    let (_, mut kept) = sorted(&turn.application.keys, turn.object, held, new);
+    kept.extend(new.is_none().then(|| certificate::placeholder(turn.object)));
+    hands.change("key-remove", &remaining(turn.application, turn.object, &kept), Facts::new()).await?;
+    let old = if new.is_none() { held.version.as_str() } else { "{version}" };
+    retire::plan(hands, CredentialKind::Certificate, turn.object, old).await?;
+    Ok(Ended::default())
 }
 
 fn gone(object: &str) -> Error {
@@ -130,36 +157,42 @@ fn gone(object: &str) -> Error {
         .hint("check --vault and --vault-name; `ircollect app create` with the registration's name makes it anew")
 }
 
-fn ours<'a>(application: &'a Application, object: &str) -> Vec<&'a KeyCredential> {
-    application.keys.iter().filter(|key| key.name() == certificate::subject(object)).collect()
+/// Those that are to go (the one that was in the vault before, and those of the object's name that are not the new one), and those
+/// that stay.
+fn sorted(
+    keys: &[KeyCredential],
+    object: &str,
+    held: &HeldCertificate,
+    new: Option<&HeldCertificate>,
+) -> (Vec<KeyCredential>, Vec<KeyCredential>) {
+    let is = |key: &KeyCredential, held: &HeldCertificate| key.is(&held.der, &held.thumbprint);
+    let is_new = |key: &KeyCredential| new.is_some_and(|new| is(key, new));
+    keys.iter().cloned().partition(|key| !is_new(key) && (is(key, held) || key.name() == certificate::subject(object)))
 }
 
-fn without(application: &Application, object: &str, old: &HeldCertificate) -> Request {
-    let kept: Vec<KeyCredential> = application.keys.iter().filter(|key| !key.is(&old.der, &old.thumbprint)).cloned().collect();
-    Request::set_keys(&application.id, &format!("removing the old certificate of `{object}`"), &kept)
+fn remaining(application: &Application, object: &str, kept: &[KeyCredential]) -> Request {
+    Request::set_keys(&application.id, &format!("removing the old certificate of `{object}`"), kept)
 }
 
-/// Removes the certificates of the object that are not the new one: the one that was in the vault before, and those of its name.
+/// Removes the certificates of the object that are not the new one.
 async fn remove_old_keys(
     hands: &Hands<'_>,
     application: &Application,
     object: &str,
-    old: &HeldCertificate,
+    held: &HeldCertificate,
     new: &HeldCertificate,
 ) -> Result<Vec<String>> {
     let current = certificate::reread(hands, application).await?;
-    let is_new = |key: &KeyCredential| key.is(&new.der, &new.thumbprint);
-    let is_old = |key: &KeyCredential| !is_new(key) && (key.is(&old.der, &old.thumbprint) || key.name() == certificate::subject(object));
-    if !current.keys.iter().any(is_new) {
+    if !current.keys.iter().any(|key| key.is(&new.der, &new.thumbprint)) {
         return Err(Error::new(Kind::Failed, "the directory does not list the new certificate yet, so the old one stays")
             .with_code("NotPropagated")
             .hint("run the same command again in a minute"));
     }
-    let (going, kept): (Vec<KeyCredential>, Vec<KeyCredential>) = current.keys.iter().cloned().partition(is_old);
+    let (going, kept) = sorted(&current.keys, object, held, Some(new));
     if going.is_empty() {
         return Ok(Vec::new());
     }
-    let request = Request::set_keys(&application.id, &format!("removing the old certificate of `{object}`"), &kept);
+    let request = remaining(application, object, &kept);
     let about = || facts([("object_id", &application.id), ("app_id", &application.app_id), ("object", object)]);
     let tried = || hands.change("key-remove", &request, about());
     hands.patience("the directory").until(tried, |error| Trouble::of(error) == Trouble::Open).await?;
@@ -167,53 +200,42 @@ async fn remove_old_keys(
     Ok(going.iter().map(KeyCredential::key_id).collect())
 }
 
-async fn rotate_secret(
-    hands: &Hands<'_>,
-    application: &Application,
-    object: &str,
-    lifetime: Lifetime,
-    going_on: bool,
-    prover: &dyn Prover,
-) -> Result<Ended> {
+async fn rotate_secret(hands: &Hands<'_>, turn: &Turn<'_>) -> Result<Ended> {
+    let (application, object) = (turn.application, turn.object);
     let held = secret::look(hands, object).await?.ok_or_else(|| gone(object))?;
-    let present = secret::still_good(application, &held);
-    let name = secret::display_name(hands, object)?;
-    let several = application.passwords.iter().filter(|one| one.name == name).count() > 1;
-    let order = secret::Order { object, lifetime, fresh: false };
-    // A run that was cut off stored the new one and left the old one beside it.
-    let kept = match present {
-        Some(kept) if going_on && several => Some(kept),
+    let old = begin(hands, turn, &held.version)?;
+    let order = secret::Order { object, lifetime: turn.lifetime, fresh: false };
+    // A run that was cut off stored the new one.
+    let kept = match secret::still_good(application, &held) {
+        Some(kept) if old != held.version => Some(kept),
         _ => secret::replace(hands, application, &order).await?,
     };
-    let key = kept.as_ref().map(|kept| kept.key_id.clone());
-    if !hands.dry {
-        prove(hands, application, CredentialKind::Secret, object, false, prover).await?;
-    }
+    prove(hands, turn, CredentialKind::Secret, false).await?;
+    let key = kept.as_ref().map(|kept| kept.key_id.as_str());
     let current = certificate::reread(hands, application).await?;
-    let removed = current
-        .passwords
-        .iter()
-        .filter(|one| one.name == name && Some(&one.key_id) != key.as_ref())
-        .map(|one| one.key_id.clone())
-        .collect();
-    secret::remove_others(hands, &current, object, key.as_deref()).await?;
-    Ok((kept.and_then(|kept| kept.ends), removed))
+    let name = secret::display_name(hands, object)?;
+    let others = current.passwords.iter().filter(|one| one.name == name && Some(one.key_id.as_str()) != key);
+    let removed = others.map(|one| one.key_id.clone()).collect();
+    secret::remove_others(hands, &current, object, key).await?;
+    let Some(kept) = kept else {
+        retire::plan(hands, CredentialKind::Secret, object, &held.version).await?;
+        return Ok(Ended::default());
+    };
+    let disabled = retire::retire(hands, CredentialKind::Secret, object, &kept.version, &old).await?;
+    Ok(Ended { ends: kept.ends, removed, disabled })
 }
 
 /// Proves that the new credential gives what the registration was granted.
-async fn prove(
-    hands: &Hands<'_>,
-    application: &Application,
-    kind: CredentialKind,
-    object: &str,
-    exportable: bool,
-    prover: &dyn Prover,
-) -> Result<()> {
+async fn prove(hands: &Hands<'_>, turn: &Turn<'_>, kind: CredentialKind, exportable: bool) -> Result<()> {
+    let app_id = &turn.application.app_id;
     let resources = Resources::all(hands).await?;
-    let granted = match find_principal(hands, &application.app_id).await? {
-        Some(principal) => assignments(hands, &principal, false).await?.iter().filter_map(|one| resources.granted(one)).collect(),
+    let granted = match find_principal(hands, app_id).await? {
+        Some(principal) => {
+            let assigned = assignments(hands, &principal, is_young(turn.application)).await?;
+            assigned.iter().filter_map(|one| resources.granted(one)).collect()
+        }
         None => super::Permissions::new(),
     };
-    let claim = Claim { app_id: application.app_id.clone(), kind, object: object.to_owned(), exportable, granted };
-    prover.prove(&claim).await
+    let claim = Claim { app_id: app_id.clone(), kind, object: turn.object.to_owned(), exportable, granted };
+    hands.prove(turn.prover, &claim).await
 }

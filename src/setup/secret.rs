@@ -10,7 +10,7 @@ use crate::{
     api::directory::{AddedPassword, Application, PasswordCredential, Request, Trouble},
     error::{Error, Kind, Result},
     time::rfc3339,
-    vault::{Family, HeldSecret, NewSecret, is_deleted},
+    vault::{Family, HeldSecret, NewSecret, is_between, is_busy, is_deleted, is_open},
 };
 use jiff::Timestamp;
 
@@ -26,6 +26,8 @@ pub(super) struct Order<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
     pub(super) key_id: String,
+    /// Its version in the vault.
+    pub(super) version: String,
     pub(super) ends: Option<Timestamp>,
 }
 
@@ -51,10 +53,12 @@ pub(super) async fn ensure(hands: &Hands<'_>, application: &Application, order: 
 /// Reads what the vault holds under a name, without the value.
 pub(super) async fn look(hands: &Hands<'_>, object: &str) -> Result<Option<HeldSecret>> {
     let vault = hands.vault()?;
-    hands.note(|| Planned::from(vault.plan_read(Family::Secrets, object)));
+    let planned = vault.plan_read(Family::Secrets, object);
     if is_placeholder(object) {
+        hands.note(|| Planned::later(planned));
         return Ok(None);
     }
+    hands.note(|| planned.into());
     vault.held_secret(object).await
 }
 
@@ -72,7 +76,7 @@ pub(super) fn still_good(application: &Application, held: &HeldSecret) -> Option
     let key = held.tags.get(KEY)?;
     let known = application.passwords.iter().find(|password| password.key_id == *key)?;
     let ends = held.ends.or(known.ends);
-    ends.is_none_or(|ends| ends > Timestamp::now()).then(|| Kept { key_id: key.clone(), ends })
+    ends.is_none_or(|ends| ends > Timestamp::now()).then(|| Kept { key_id: key.clone(), version: held.version.clone(), ends })
 }
 
 /// The name of our secrets in a registration: it tells the vault and the object.
@@ -94,7 +98,7 @@ pub(super) async fn replace(hands: &Hands<'_>, application: &Application, order:
     let new = NewSecret { begins: from, ends: added.as_ref().and_then(|added| added.ends).unwrap_or(to), tags: all };
     let stored = store(hands, application, order, added.as_ref(), &new).await;
     match (stored, added) {
-        (Ok(()), added) => Ok(added.map(|added| Kept { key_id: added.key_id, ends: Some(new.ends) })),
+        (Ok(version), added) => Ok(added.map(|added| Kept { key_id: added.key_id, version, ends: Some(new.ends) })),
         // Nobody knows its value now: it is of no use, and would only lie about.
         (Err(error), Some(added)) => {
             let _as_good_as_can_be = remove_one(hands, application, &added.key_id).await;
@@ -148,7 +152,7 @@ async fn store(
     order: &Order<'_>,
     added: Option<&AddedPassword>,
     new: &NewSecret,
-) -> Result<()> {
+) -> Result<String> {
     let vault = hands.vault()?;
     let change = || Change {
         action: "secret-store",
@@ -159,13 +163,34 @@ async fn store(
     let nothing = crate::secret::Secret::new("");
     let value = added.map_or(&nothing, |added| &added.secret);
     let version = |version: &String| -> Facts { facts([("version", version)]) };
-    match hands.make(change(), vault.keep_secret(order.object, value, new), version).await {
-        Err(error) if is_deleted(&error) => {
-            recover(hands, CredentialKind::Secret, order.object, &application.app_id, error).await?;
-            hands.make(change(), vault.keep_secret(order.object, value, new), version).await.map(drop)
+    let mut patience = hands.patience("the vault to be ready for it");
+    let mut recovered = false;
+    loop {
+        match hands.make(change(), vault.keep_secret(order.object, value, new), version).await {
+            Err(error) if is_between(&error) || is_busy(&error) || is_open(&error) => {
+                if let Some(version) = stored_already(hands, order.object, new, &error).await? {
+                    return Ok(version);
+                }
+                if !patience.wait().await {
+                    return Err(error);
+                }
+            }
+            Err(error) if is_deleted(&error) && !recovered => {
+                recover(hands, CredentialKind::Secret, order.object, &application.app_id, error).await?;
+                recovered = true;
+            }
+            outcome => return outcome.map(Option::unwrap_or_default),
         }
-        outcome => outcome.map(drop),
     }
+}
+
+/// Returns the version of a secret that was stored by a call of which nobody knows.
+async fn stored_already(hands: &Hands<'_>, object: &str, new: &NewSecret, error: &Error) -> Result<Option<String>> {
+    if !is_open(error) {
+        return Ok(None);
+    }
+    let held = hands.vault()?.held_secret(object).await?;
+    Ok(held.filter(|held| held.tags.get(KEY) == new.tags.get(KEY)).map(|held| held.version))
 }
 
 /// Removes our secrets of the same name, but for one: those whose value nobody knows, and those that were replaced.

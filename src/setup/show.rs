@@ -4,6 +4,7 @@
 use super::{
     consent::{Resources, assignments},
     hands::Hands,
+    patience::is_young,
     permissions::Permissions,
     registration::{Found, Tags, declared, existing, find_principal},
 };
@@ -86,7 +87,7 @@ pub async fn show(hands: &Hands<'_>, what: &Found, needed: &Permissions) -> Resu
     let (mut granted, mut permissions) = (Vec::new(), Permissions::new());
     if let Some(principal) = &principal {
         let consents = hands.list(&Request::consents(&principal.id)).await.unwrap_or_default();
-        for one in assignments(hands, principal, false).await? {
+        for one in assignments(hands, principal, is_young(&application)).await? {
             let known = resources.granted(&one);
             let permission = known.as_ref().map_or_else(|| format!("{}:{}", one.resource_name, one.role), ToString::to_string);
             let by = known.as_ref().and_then(|known| consented_by(&consents, &known.role, one.created));

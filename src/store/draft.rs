@@ -6,7 +6,7 @@
 use super::place::Place;
 use crate::{
     error::{Error, Kind, Result},
-    journal::{disk, hash, layout},
+    journal::{disk, layout},
 };
 use sha2::{Digest, Sha256};
 use std::{
@@ -148,7 +148,7 @@ impl Draft {
             self.write(got.get(within(range.start)..within(range.end)).unwrap_or_default())?;
             at += read as u64;
         }
-        if hash::hex(&hasher.finalize()) != sha256 {
+        if hex::encode(hasher.finalize()) != sha256 {
             return Err(changed(path));
         }
         self.rows += rows;
@@ -217,7 +217,7 @@ impl Draft {
         let synced = self.syncer.take().map_or(Ok(()), Syncer::finish).and_then(|()| self.file.sync_all());
         let synced = synced.and_then(|()| disk::sync_folder(disk::parent(&self.temp)));
         synced.map_err(|error| disk::failed("writing", &self.temp, error))?;
-        let sha256 = hash::hex(&self.hasher.finalize());
+        let sha256 = hex::encode(self.hasher.finalize());
         Ok(Sealed { place: self.place, temp: self.temp, rows: self.rows, bytes: self.bytes, sha256 })
     }
 
@@ -319,7 +319,7 @@ impl Syncer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Format;
+    use crate::{journal::hash, store::Format};
 
     fn draft(dir: &Path) -> Draft {
         Draft::create(dir, Place::hunt("t", "q", None, Format::Ndjson)).unwrap()

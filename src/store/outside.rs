@@ -39,7 +39,7 @@ impl Outside {
         let temp = self.temp.into_inner().map_err(|error| failed(error.into_error()))?;
         temp.as_file().sync_all().map_err(failed)?;
         output::place(temp, &self.path).map_err(failed)?;
-        Ok((self.bytes, hash::hex(&self.hasher.finalize())))
+        Ok((self.bytes, hex::encode(self.hasher.finalize())))
     }
 }
 

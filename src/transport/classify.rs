@@ -121,7 +121,7 @@ impl Outcome {
 
 impl Answered {
     pub(super) fn is_heavy(&self) -> bool {
-        matches!(self.head.status, 500 | 503) && self.stated.is_none()
+        matches!(self.head.status, 500 | 501 | 503) && self.stated.is_none()
     }
 
     fn class(&self) -> Class {

@@ -92,6 +92,13 @@ pub struct Head {
     pub client_request_id: String,
 }
 
+impl Head {
+    /// Returns the service's clock, where the answer tells it (`Date`).
+    pub fn date(&self) -> Option<jiff::Timestamp> {
+        stated::server_date(&self.headers)
+    }
+}
+
 /// Takes the body of a 2xx answer as it comes. Called from the start again for each new try.
 pub trait Receive: Send {
     /// A try begins; whatever an earlier try left is to be dropped.

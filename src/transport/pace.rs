@@ -268,6 +268,9 @@ mod tests {
         let lane = Lane::with(&[(5, Duration::from_secs(10))], 1);
         let sent = run(&lane, 12, |_| Duration::ZERO);
         assert_eq!((sent[4], sent[5], sent[10]), (Duration::ZERO, Duration::from_secs(10), Duration::from_secs(20)));
+        // Two hundred pages of a list: what they take is the quota, and the way of one call in five.
+        let pages = run(&Lane::with(&[(5, Duration::from_secs(10))], 1), 200, |_| Duration::from_millis(150));
+        assert!((390..396).contains(&pages[199].as_secs()), "{:?}", pages[199]);
         let open = Lane::with(&[], 1);
         assert_eq!(run(&open, 1_000, |_| Duration::ZERO)[999], Duration::ZERO);
     }

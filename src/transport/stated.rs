@@ -26,12 +26,25 @@ pub(super) fn server_date(headers: &HeaderMap) -> Option<Timestamp> {
     http_date(headers.get(DATE)?.to_str().ok()?)
 }
 
+/// Milliseconds, which Azure's services state beside or instead of the standard header.
+const MILLISECONDS: [&str; 2] = ["retry-after-ms", "x-ms-retry-after-ms"];
+
+/// The longest wait of all headers that state one: a gateway may add its own.
 fn header(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok().filter(|wait| !wait.is_zero());
+    let texts = |name: &str| headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).map(str::to_owned).collect::<Vec<_>>();
+    let standard = texts(RETRY_AFTER.as_str()).into_iter().filter_map(|text| wait(text.trim().trim_matches('"'), now));
+    let milliseconds = MILLISECONDS.iter().flat_map(|name| texts(name)).filter_map(|text| text.trim().parse().ok());
+    standard.chain(milliseconds.map(Duration::from_millis)).filter(|wait| !wait.is_zero()).max()
+}
+
+/// Seconds or a date, as the standard has it; or the service's own `hh:mm:ss`.
+fn wait(text: &str, now: Timestamp) -> Option<Duration> {
+    if let Ok(seconds) = text.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
     }
-    Duration::try_from(http_date(value)?.duration_since(now)).ok().filter(|wait| !wait.is_zero())
+    let date = http_date(text).or_else(|| text.parse().ok());
+    let until = date.map(|date| Duration::try_from(date.duration_since(now)).unwrap_or_default());
+    until.or_else(|| clock(&LENGTH, text))
 }
 
 /// Parses the three forms of date that HTTP knows (RFC 9110, 5.6.7).
@@ -50,11 +63,14 @@ fn pattern(text: &str) -> Option<Regex> {
 }
 
 static UNITS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    pattern(r"(?i)\b(?:again|retry|wait)\b[^.0-9]{0,24}?((?:\d+(?:\.\d+)?\s*(?:day|hour|hr|minute|min|second|sec)s?\b[\s,]*(?:and\s+)?)+)")
+    pattern(
+        r"(?i)\b(?:again|retry|wait)\b[^.0-9]{0,24}?((?:\d+(?:\.\d+)?\s*(?:(?:day|hour|hr|minute|min|second|sec)s?|[dhms])\b[\s,]*(?:and\s+)?)+)",
+    )
 });
 static UNIT: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"(?i)(\d+(?:\.\d+)?)\s*(d|h|m|s)"));
 static CLOCK: LazyLock<Option<Regex>> =
     LazyLock::new(|| pattern(r"(?i)\b(?:again|retry|wait)\b[^.0-9]{0,24}?(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2})"));
+static LENGTH: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"^(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2})"));
 static PER: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"(?i)\bper\s+(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2})"));
 static ISO: LazyLock<Option<Regex>> =
     LazyLock::new(|| pattern(r"\b(?:again|retry|wait)\b[^.0-9]{0,24}?\b(P(?:\d+D)?(?:T(?:\d+(?:\.\d+)?[HMS])+)?)"));
@@ -124,9 +140,22 @@ mod tests {
         assert_eq!(wait(Some("Fri, 02 Jan 2026 12:52:51 GMT"), ""), Some(60));
         assert_eq!(wait(Some("Friday, 02-Jan-26 12:52:51 GMT"), ""), Some(60));
         assert_eq!(wait(Some("Fri Jan  2 12:52:51 2026"), ""), Some(60));
+        assert_eq!(wait(Some("2026-01-02T12:52:51Z"), ""), Some(60));
+        assert_eq!(wait(Some("00:01:30"), ""), Some(90));
+        assert_eq!(wait(Some("\"30\""), ""), Some(30));
         for nothing in ["0", "-5", "soon", "Fri, 02 Jan 2026 12:00:00 GMT", "NaN", "inf"] {
             assert_eq!(wait(Some(nothing), ""), None, "{nothing}");
         }
+    }
+
+    #[test]
+    fn the_longest_of_several_headers() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-ms-retry-after-ms", "1500".parse().unwrap());
+        assert_eq!(stated(&headers, "", Timestamp::UNIX_EPOCH), Some(Duration::from_millis(1_500)));
+        headers.append(RETRY_AFTER, "7".parse().unwrap());
+        headers.append(RETRY_AFTER, "12".parse().unwrap());
+        assert_eq!(stated(&headers, "", Timestamp::UNIX_EPOCH), Some(Duration::from_secs(12)));
     }
 
     #[test]
@@ -152,6 +181,8 @@ mod tests {
             ("You can run queries again in 1 hour, 2 minutes", 3720),
             ("You can run queries again in PT9M30S.", 570),
             ("Please retry after 30 seconds", 30),
+            ("Try again in 45s", 45),
+            ("You can run queries again in 7m 30s.", 450),
             ("API calls quota exceeded! maximum allowed 45 per 00:01:00", 60),
             ("API calls quota exceeded! maximum allowed 1500 per 01:00:00", 600),
             ("You have exceeded processing resources allocated to this tenant.", 489 + 5),
@@ -169,9 +200,14 @@ mod tests {
 
     #[test]
     fn no_wait_in_other_words() {
-        for message in
-            ["", "Please retry again later.", "Too many requests.", "at 2026-01-02T12:51:51 something failed", "Please retry after"]
-        {
+        for message in [
+            "",
+            "Please retry again later.",
+            "try again in 500 ms",
+            "Too many requests.",
+            "at 2026-01-02T12:51:51 something failed",
+            "Please retry after",
+        ] {
             assert_eq!(wait(None, message), None, "{message}");
         }
     }

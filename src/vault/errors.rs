@@ -34,7 +34,9 @@ pub(super) fn no_such_host(error: &azure_core::Error) -> bool {
 
 /// Returns whether the connection is not trusted, which another try does not change.
 pub(super) fn untrusted(error: &azure_core::Error) -> bool {
-    chain(error).any(|text| text.contains("certificate") || text.contains("UnknownIssuer"))
+    // Not the bare word: it stands in the URL of every certificate.
+    let words = ["peer certificate", "UnknownIssuer", "fatal alert"];
+    chain(error).any(|text| words.iter().any(|words| text.contains(words)))
 }
 
 fn unresolved(error: &azure_core::Error) -> bool {
@@ -204,6 +206,9 @@ pub const WALLS: &[Wall] = &[
         "check its name and version; one deleted recently can be recovered (az keyvault secret recover)",
     ),
     wall(404, "", "", "there is no such object in the vault", "check its name and version"),
+    wall(409, "", "pending", "the certificate is being made already", "wait until it is, or cancel its pending operation"),
+    wall(409, "ObjectIsBeingDeleted", "", "the object is being deleted", "try again in a minute"),
+    wall(409, "ObjectIsBeingRecovered", "", "the object is being recovered", "try again in a minute"),
     wall(409, "", "", "a deleted object keeps the name", "recover or purge it, or take another name"),
     wall(429, "", "", "the vault is busy", "try again in a minute"),
     Wall {
@@ -231,7 +236,7 @@ fn advices(said: &Said) -> Vec<String> {
 }
 
 /// Data actions, and the least role that holds each.
-const ROLES: [(&str, &str); 9] = [
+const ROLES: [(&str, &str); 11] = [
     ("vaults/secrets/getSecret", "Key Vault Secrets User"),
     ("vaults/certificates/read", "Key Vault Certificate User"),
     ("vaults/secrets/setSecret", "Key Vault Secrets Officer"),
@@ -239,6 +244,8 @@ const ROLES: [(&str, &str); 9] = [
     ("vaults/secrets/recover", "Key Vault Secrets Officer"),
     ("vaults/certificates/create", "Key Vault Certificates Officer"),
     ("vaults/certificates/delete", "Key Vault Certificates Officer"),
+    ("vaults/certificates/update", "Key Vault Certificates Officer"),
+    ("vaults/secrets/update", "Key Vault Secrets Officer"),
     ("vaults/keys/sign", "Key Vault Crypto User"),
     ("vaults/keys/read", "Key Vault Crypto User"),
 ];

@@ -109,7 +109,7 @@ impl Family {
         }
     }
 
-    fn path(self) -> &'static str {
+    pub(super) fn path(self) -> &'static str {
         match self {
             Self::Certificates => "certificates",
             Self::Secrets => "secrets",
@@ -124,7 +124,7 @@ type Item = (Option<String>, Option<HashMap<String, String>>);
 const API_VERSION: &str = "2025-07-01";
 
 impl Vault {
-    fn planned(&self, method: &'static str, path: &str, body: Option<Value>) -> Planned {
+    pub(super) fn planned(&self, method: &'static str, path: &str, body: Option<Value>) -> Planned {
         Planned { method, url: format!("{}/{path}?api-version={API_VERSION}", self.address()), body }
     }
 
@@ -159,15 +159,16 @@ impl Vault {
         self.planned("POST", &format!("deleted{}/{name}/recover", family.path()), None)
     }
 
-    /// Has the vault make a certificate, or another version of one.
+    /// Has the vault make a certificate, or another version of one. To ask twice would make two, so it is asked once: whoever does
+    /// not learn what became of it looks first.
     ///
     /// # Errors
-    /// As the vault refused; `is_conflict` tells whether one is being made already.
+    /// As the vault refused; `is_conflict` tells whether one is being made already, `is_open` whether nobody knows.
     pub async fn begin_certificate(&self, name: &str, new: &NewCertificate) -> Result<Creation> {
         let doing = format!("making the certificate `{name}` in");
         let content: RequestContent<certificates::CreateCertificateParameters> =
             creation(new).try_into().map_err(|error| self.explain(&doing, &error))?;
-        let mut poller = self.certificates.begin_create_certificate(name, content, None).map_err(|error| self.explain(&doing, &error))?;
+        let mut poller = self.once.1.begin_create_certificate(name, content, None).map_err(|error| self.explain(&doing, &error))?;
         let first = poller.try_next().await.map_err(|error| self.explain(&doing, &error))?;
         let operation = first.map(azure_core::http::Response::into_model).transpose().map_err(|error| self.explain(&doing, &error))?;
         Ok(operation.as_ref().map_or(Creation::InProgress, state))
@@ -183,7 +184,7 @@ impl Vault {
         present(answer.map_err(|error| self.explain(&doing, &error))).map(|operation| operation.as_ref().map(state))
     }
 
-    /// Reads the newest version of a certificate, whatever its state; none where there is none of that name.
+    /// Reads the newest version of a certificate, whatever its state; none where there is none of that name, or none is made yet.
     ///
     /// # Errors
     /// As the vault refused.
@@ -191,7 +192,8 @@ impl Vault {
         let doing = format!("reading the certificate `{name}` from");
         let answer = self.certificates.get_certificate(name, None).await.and_then(azure_core::http::Response::into_model);
         let Some(found) = present(answer.map_err(|error| self.explain(&doing, &error)))? else { return Ok(None) };
-        let der = found.cer.ok_or_else(|| self.odd(&doing, "the answer holds no certificate"))?;
+        // While the first version is being made, the name is there and the certificate is not.
+        let Some(der) = found.cer.filter(|der| !der.is_empty()) else { return Ok(None) };
         let attributes = found.attributes.unwrap_or_default();
         Ok(Some(HeldCertificate {
             version: version_of(found.id.as_deref()),
@@ -217,15 +219,15 @@ impl Vault {
         Ok(Some(HeldSecret { version: version_of(found.id.as_deref()), ends, tags: sorted(found.tags) }))
     }
 
-    /// Stores a secret, or another version of it; returns the version.
+    /// Stores a secret, or another version of it; returns the version. It is asked once, as for a certificate.
     ///
     /// # Errors
-    /// As the vault refused.
+    /// As the vault refused; `is_open` tells whether nobody knows what became of it.
     pub async fn keep_secret(&self, name: &str, value: &Secret, new: &NewSecret) -> Result<String> {
         let doing = format!("storing the secret `{name}` in");
         let content: RequestContent<secrets::SetSecretParameters> =
             parameters(value, new).try_into().map_err(|error| self.explain(&doing, &error))?;
-        let answer = self.secrets.set_secret(name, content, None).await.and_then(azure_core::http::Response::into_model);
+        let answer = self.once.0.set_secret(name, content, None).await.and_then(azure_core::http::Response::into_model);
         let mut stored = answer.map_err(|error| self.explain(&doing, &error))?;
         drop(stored.value.take().map(Secret::new));
         Ok(version_of(stored.id.as_deref()))
@@ -263,7 +265,7 @@ impl Vault {
         present(tags.map_err(|error| self.explain(&doing, &error))).map(|tags| tags.map(sorted))
     }
 
-    /// Recovers a deleted object. It takes the vault some seconds.
+    /// Recovers a deleted object, where it is not recovered already. It takes the vault some seconds.
     ///
     /// # Errors
     /// As the vault refused.
@@ -273,7 +275,7 @@ impl Vault {
             Family::Certificates => self.certificates.recover_deleted_certificate(name, None).await.map(drop),
             Family::Secrets => self.secrets.recover_deleted_secret(name, None).await.map(drop),
         };
-        answer.map_err(|error| self.explain(&doing, &error))
+        present(answer.map_err(|error| self.explain(&doing, &error))).map(drop)
     }
 
     /// Lists the names of the objects that have all of these tags.
@@ -309,6 +311,23 @@ pub(crate) fn is_conflict(error: &Error) -> bool {
 /// Says whether the vault refused since a deleted object has the name.
 pub(crate) fn is_deleted(error: &Error) -> bool {
     is_conflict(error) && (error.explicit_code() == Some(DELETED) || error.message().to_ascii_lowercase().contains("deleted"))
+}
+
+/// Says whether the vault is between two states of the object, as it is for a moment after a deletion or a recovery.
+pub(crate) fn is_between(error: &Error) -> bool {
+    error.explicit_code().is_some_and(|code| code.starts_with("ObjectIsBeing"))
+}
+
+/// Says whether nobody knows what became of a call: no answer came, or one that says nothing about it.
+pub(crate) fn is_open(error: &Error) -> bool {
+    let words = ["VaultUnreachable", "InternalServerError", "ServiceUnavailable"];
+    let status = |code: &str| code.parse::<u16>().is_ok_and(|status| (500..600).contains(&status));
+    error.explicit_code().is_some_and(|code| words.contains(&code) || status(code))
+}
+
+/// Says whether the vault has too much to do, and did nothing.
+pub(crate) fn is_busy(error: &Error) -> bool {
+    error.explicit_code().is_some_and(|code| ["Throttled", "429"].contains(&code))
 }
 
 const DELETED: &str = "ObjectIsDeletedButRecoverable";
@@ -386,11 +405,11 @@ fn sorted(tags: Option<HashMap<String, String>>) -> BTreeMap<String, String> {
 }
 
 /// The last part of an identifier: `https://vault/secrets/name/version`.
-fn version_of(id: Option<&str>) -> String {
+pub(super) fn version_of(id: Option<&str>) -> String {
     segments(id).get(2).cloned().unwrap_or_default()
 }
 
-fn name_of(id: Option<&str>) -> Option<String> {
+pub(super) fn name_of(id: Option<&str>) -> Option<String> {
     segments(id).get(1).cloned()
 }
 

@@ -8,12 +8,13 @@ mod errors;
 mod keep;
 mod lifetime;
 mod login;
+mod versions;
 mod wire;
 
 pub use address::{Address, Object};
 pub use errors::{WALLS, Wall};
 pub use keep::{Creation, Family, HeldCertificate, HeldSecret, NewCertificate, NewSecret, Planned};
-pub(crate) use keep::{checked_name, is_conflict, is_deleted};
+pub(crate) use keep::{checked_name, is_between, is_busy, is_conflict, is_deleted, is_open};
 pub use login::{Bearer, Login, Session};
 
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
     secret::Secret,
     transport::Witness,
 };
-use azure_core::http::{ClientOptions, Transport, UserAgentOptions};
+use azure_core::http::{ClientOptions, RetryOptions, Transport, UserAgentOptions};
 use azure_security_keyvault_certificates::{CertificateClient, CertificateClientOptions, models as certificates};
 use azure_security_keyvault_keys::{KeyClient, KeyClientOptions, models as keys};
 use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions, models as secrets};
@@ -48,6 +49,8 @@ pub struct Vault {
     session: Arc<Session>,
     secrets: SecretClient,
     certificates: CertificateClient,
+    /// The same two without retries, for what would be done twice.
+    once: (SecretClient, CertificateClient),
     keys: KeyClient,
 }
 
@@ -114,10 +117,16 @@ impl Vault {
             verify_challenge_resource: verify,
             ..CertificateClientOptions::default()
         };
+        let mut once = (secrets.clone(), certificates.clone());
+        (once.0.client_options.retry, once.1.client_options.retry) = (RetryOptions::none(), RetryOptions::none());
         let keys = KeyClientOptions { client_options, verify_challenge_resource: verify, ..KeyClientOptions::default() };
         Ok(Self {
             secrets: SecretClient::new(url, session.clone(), Some(secrets)).map_err(broken)?,
             certificates: CertificateClient::new(url, session.clone(), Some(certificates)).map_err(broken)?,
+            once: (
+                SecretClient::new(url, session.clone(), Some(once.0)).map_err(broken)?,
+                CertificateClient::new(url, session.clone(), Some(once.1)).map_err(broken)?,
+            ),
             keys: KeyClient::new(url, session.clone(), Some(keys)).map_err(broken)?,
             session,
             address,

@@ -4,7 +4,9 @@
 #![allow(clippy::disallowed_methods, reason = "a test is its own user: it has the machine's environment, and writes plain files")]
 
 mod cut;
+mod least;
 mod rules;
+mod slow;
 
 use crate::support::site::Site;
 use ircollect::lab::{Holding, Kept, Options};
@@ -79,7 +81,8 @@ fn lifecycle(credential: &str, multi: bool) {
     let after = only(&site);
     assert_eq!((after.certificates.len() + after.secrets.len(), after.granted.len()), (1, 5));
     assert_ne!((&after.certificates, &after.secrets), (&there.certificates, &there.secrets));
-    assert_eq!(kept(&site, "ir-case-17")[0].versions, 2);
+    let versions = &kept(&site, "ir-case-17")[0];
+    assert_eq!((versions.versions, versions.enabled, rotated["disabled"].as_array().unwrap().len()), (2, 1, 1), "the old one is disabled");
     site.run(&["hunt", "--profile", "case17", "--kql", "DeviceInfo | take 4"]).expect(0);
     let removed = site.run(&app(&["remove", "--name", "IR case 17", "--yes", "--json"])).expect(0).json();
     assert_eq!(removed["app_id"], there.app_id.as_str());

@@ -9,10 +9,7 @@ use ircollect::{
     store::{Facts, Format, Place},
 };
 use serde_json::Value;
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::path::{Path, PathBuf};
 
 const ROWS: [&str; 3] = [
     r#"{"Timestamp":"2026-01-02T00:00:00.1234567Z","n":12345678901234567890123,"x":"a, \"b\""}"#,
@@ -148,7 +145,7 @@ fn sqlite_is_read_by_its_own_shell() {
     let listed = manifest(&bench.path("case.db.manifest.json"));
     assert_eq!(listed["tables"].as_array().unwrap().len(), 2);
     let select = "SELECT _tenant, typeof(n), n, x, late FROM my_query ORDER BY 1, n; SELECT id FROM sign_ins; PRAGMA integrity_check;";
-    let Ok(output) = Command::new("sqlite3").arg(bench.path("case.db")).arg(select).output() else {
+    let Ok(output) = std::process::Command::new("sqlite3").arg(bench.path("case.db")).arg(select).output() else {
         eprintln!("SKIPPED: no sqlite3 is here to read the database");
         return;
     };

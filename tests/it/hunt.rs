@@ -38,7 +38,7 @@ fn rows_arrive_as_the_api_sent_them_and_the_summary_says_so() {
     let [job] = summary["jobs"].as_array().unwrap().as_slice() else { panic!("{summary}") };
     let expected = json!({
         "kind": "hunt", "name": "shells", "file": "queries/shells.kql", "tenant": site.lab.tenant(), "profile": "lab", "api": "graph",
-        "status": "complete", "counted": null, "counted_at": null, "calls": 1, "retries": 0, "throttled_seconds": 0.0, "gaps": [], "error": null,
+        "status": "complete", "counted": null, "counted_at": null, "difference": null, "calls": 1, "retries": 0, "throttled_seconds": 0.0, "gaps": [], "error": null,
     });
     for (key, value) in expected.as_object().unwrap() {
         assert_eq!(job[key], *value, "{key}");

@@ -16,6 +16,7 @@ mod azure_cli;
 mod bench;
 mod case;
 mod case_death;
+#[cfg(feature = "lab")]
 mod check;
 mod command_tree;
 mod completions;
@@ -27,6 +28,7 @@ mod death;
 mod engine;
 #[cfg(feature = "engine")]
 mod engine_corpus;
+#[cfg(feature = "engine")]
 mod engine_semantics;
 #[cfg(feature = "engine")]
 mod engine_support;
@@ -41,6 +43,7 @@ mod formats;
 #[cfg(feature = "lab")]
 mod formats_death;
 mod fuzz_inputs;
+#[cfg(feature = "lab")]
 mod guide;
 mod hostile;
 #[cfg(feature = "lab")]
@@ -60,7 +63,11 @@ mod loopback;
 mod matrix;
 #[cfg(feature = "lab")]
 mod memory;
+#[cfg(feature = "lab")]
+mod millions;
 mod oauth_oracle;
+mod odd_services;
+#[cfg(feature = "lab")]
 mod offline;
 mod packs;
 #[cfg(feature = "lab")]
@@ -70,10 +77,14 @@ mod pull;
 #[cfg(feature = "lab")]
 mod pull_quirks;
 mod pull_samples;
+mod pull_service;
+mod pull_stages;
 mod reference_clients;
+#[cfg(feature = "lab")]
 mod refused;
 #[cfg(feature = "lab")]
 mod report;
+#[cfg(feature = "parquet")]
 mod round_trip;
 mod samples;
 mod seal;
@@ -84,7 +95,9 @@ mod sliced;
 mod slicing;
 mod status;
 mod support;
+#[cfg(feature = "lab")]
 mod tenants;
+#[cfg(feature = "lab")]
 mod terminal;
 mod tls;
 #[cfg(feature = "lab")]
@@ -95,4 +108,5 @@ mod vault;
 #[cfg(feature = "lab")]
 mod ways_in;
 mod wire;
+#[cfg(feature = "lab")]
 mod wrappers;

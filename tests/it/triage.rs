@@ -102,6 +102,7 @@ fn the_official_parser_and_analyser_take_every_query() {
     }
 }
 
+#[cfg(feature = "lab")]
 #[test]
 fn together_they_find_the_intrusion() {
     let bench = Bench::new();
@@ -117,6 +118,7 @@ fn together_they_find_the_intrusion() {
     }
 }
 
+#[cfg(feature = "lab")]
 #[test]
 fn parameters_are_for_turning_a_query() {
     let bench = Bench::new();

@@ -8,7 +8,6 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::fmt::Write as _;
 
 /// An application registration.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -215,7 +214,7 @@ impl KeyCredential {
             return BASE64_STANDARD.decode(key).is_ok_and(|key| key == der);
         }
         let named = text(&self.0, "customKeyIdentifier");
-        let hex = hex(thumbprint);
+        let hex = hex::encode_upper(thumbprint);
         !named.is_empty()
             && (named.eq_ignore_ascii_case(&hex) || named == BASE64_STANDARD.encode(thumbprint) || named == BASE64_STANDARD.encode(hex))
     }
@@ -223,13 +222,6 @@ impl KeyCredential {
     pub(super) fn json(&self) -> &Value {
         &self.0
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02X}");
-        text
-    })
 }
 
 impl PasswordCredential {

@@ -1,9 +1,11 @@
 //! The requests: paths below `/v1.0` and bodies, as apis.md 7.1 gives them.
 
-use super::model::{KeyCredential, RequiredAccess};
+use super::{
+    super::encode::encoded_but_places,
+    model::{KeyCredential, RequiredAccess},
+};
 use crate::transport::Method;
 use serde_json::{Value, json};
-use std::fmt::Write as _;
 
 /// What is asked of the directory.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +50,7 @@ impl Request {
 
     /// Looks for the service principal of an API, which knows its roles.
     pub fn resource(app_id: &str, title: &str) -> Self {
-        let filter = encoded(&format!("appId eq '{app_id}'"));
+        let filter = encoded_but_places(&format!("appId eq '{app_id}'"));
         Self::get(
             format!("looking up the roles of {title}"),
             format!("/servicePrincipals?$filter={filter}&$select=id,appId,displayName,appRoles"),
@@ -57,18 +59,18 @@ impl Request {
 
     /// Looks for registrations of a name.
     pub fn applications_named(name: &str) -> Self {
-        let filter = encoded(&format!("displayName eq '{}'", name.replace('\'', "''")));
+        let filter = encoded_but_places(&format!("displayName eq '{}'", name.replace('\'', "''")));
         Self::get(format!("looking for the registration `{name}`"), format!("/applications?$filter={filter}&$select={APPLICATION}"))
     }
 
     /// Reads a registration by its object id.
     pub fn application(id: &str) -> Self {
-        Self::get("reading the registration", format!("/applications/{}?$select={APPLICATION}", encoded(id)))
+        Self::get("reading the registration", format!("/applications/{}?$select={APPLICATION}", encoded_but_places(id)))
     }
 
     /// Reads a registration by its application (client) id.
     pub fn application_by_app_id(app_id: &str) -> Self {
-        let path = format!("/applications(appId='{}')?$select={APPLICATION}", encoded(app_id));
+        let path = format!("/applications(appId='{}')?$select={APPLICATION}", encoded_but_places(app_id));
         Self::get(format!("looking for the registration {app_id}"), path)
     }
 
@@ -86,7 +88,7 @@ impl Request {
 
     /// Changes properties of a registration.
     pub fn update_application(id: &str, doing: &str, body: Value) -> Self {
-        Self::new(Method::PATCH, doing, format!("/applications/{}", encoded(id)), Some(body))
+        Self::new(Method::PATCH, doing, format!("/applications/{}", encoded_but_places(id)), Some(body))
     }
 
     /// Sets the certificates of a registration: all of them, since the list is replaced.
@@ -98,18 +100,18 @@ impl Request {
     /// Adds a client secret.
     pub fn add_password(id: &str, name: &str, from: &str, to: &str) -> Self {
         let body = json!({"passwordCredential": {"displayName": name, "startDateTime": from, "endDateTime": to}});
-        Self::new(Method::POST, "adding a client secret", format!("/applications/{}/addPassword", encoded(id)), Some(body))
+        Self::new(Method::POST, "adding a client secret", format!("/applications/{}/addPassword", encoded_but_places(id)), Some(body))
     }
 
     /// Removes a client secret.
     pub fn remove_password(id: &str, key: &str) -> Self {
-        let path = format!("/applications/{}/removePassword", encoded(id));
+        let path = format!("/applications/{}/removePassword", encoded_but_places(id));
         Self::new(Method::POST, format!("removing the client secret {key}"), path, Some(json!({"keyId": key})))
     }
 
     /// Deletes a registration, which stays recoverable for 30 days.
     pub fn delete_application(id: &str) -> Self {
-        Self::new(Method::DELETE, "deleting the registration", format!("/applications/{}", encoded(id)), None)
+        Self::new(Method::DELETE, "deleting the registration", format!("/applications/{}", encoded_but_places(id)), None)
     }
 
     /// Makes a service principal.
@@ -119,18 +121,21 @@ impl Request {
 
     /// Looks for the service principal of an application.
     pub fn principal(app_id: &str) -> Self {
-        let filter = encoded(&format!("appId eq '{app_id}'"));
+        let filter = encoded_but_places(&format!("appId eq '{app_id}'"));
         Self::get("looking for its service principal", format!("/servicePrincipals?$filter={filter}&$select=id,appId,displayName"))
     }
 
     /// Reads the service principal of an application that is there, whatever searches find.
     pub fn principal_by_app_id(app_id: &str) -> Self {
-        Self::get("reading its service principal", format!("/servicePrincipals(appId='{}')?$select=id,appId,displayName", encoded(app_id)))
+        Self::get(
+            "reading its service principal",
+            format!("/servicePrincipals(appId='{}')?$select=id,appId,displayName", encoded_but_places(app_id)),
+        )
     }
 
     /// Lists what a service principal was granted.
     pub fn assignments(principal: &str) -> Self {
-        Self::get("reading what it was granted", format!("/servicePrincipals/{}/appRoleAssignments", encoded(principal)))
+        Self::get("reading what it was granted", format!("/servicePrincipals/{}/appRoleAssignments", encoded_but_places(principal)))
     }
 
     /// Grants a role: this is the administrator's consent to an application permission.
@@ -139,21 +144,21 @@ impl Request {
         Self::new(
             Method::POST,
             format!("granting {title}"),
-            format!("/servicePrincipals/{}/appRoleAssignedTo", encoded(resource)),
+            format!("/servicePrincipals/{}/appRoleAssignedTo", encoded_but_places(resource)),
             Some(body),
         )
     }
 
     /// Takes a role back.
     pub fn unassign(resource: &str, assignment: &str) -> Self {
-        let path = format!("/servicePrincipals/{}/appRoleAssignedTo/{}", encoded(resource), encoded(assignment));
+        let path = format!("/servicePrincipals/{}/appRoleAssignedTo/{}", encoded_but_places(resource), encoded_but_places(assignment));
         Self::new(Method::DELETE, "taking back a permission", path, None)
     }
 
     /// Lists the directory roles of whoever is signed in: through groups too, else those of the person alone, else the assignments
     /// to that person. Not every tenant lets every person ask all of them.
     pub fn own_roles(principal: &str) -> Vec<Self> {
-        let filter = encoded(&format!("principalId eq '{principal}'"));
+        let filter = encoded_but_places(&format!("principalId eq '{principal}'"));
         let paths = [
             "/me/transitiveMemberOf/microsoft.graph.directoryRole?$select=id,displayName,roleTemplateId".to_owned(),
             "/me/memberOf?$select=id,displayName,roleTemplateId".to_owned(),
@@ -164,25 +169,11 @@ impl Request {
 
     /// Lists what the tenant's audit log says of consent to a service principal.
     pub fn consents(principal: &str) -> Self {
-        let filter = encoded(&format!(
+        let filter = encoded_but_places(&format!(
             "activityDisplayName eq 'Add app role assignment to service principal' and targetResources/any(t:t/id eq '{principal}')"
         ));
         Self::get("reading who consented", format!("/auditLogs/directoryAudits?$filter={filter}&$top=50"))
     }
-}
-
-/// Percent-encodes what may not stand in a path segment or in the value of a query key. Spaces become `%20`, as Graph's pages
-/// write them.
-fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~'(),:/{}".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ pub enum Trouble {
     Exists,
     /// It refers to something that this replica does not know yet.
     NotYet,
+    /// It is refused in words that say nothing of that: wrong for good, or not known yet and said otherwise.
+    Odd,
     /// The caller may not.
     Forbidden,
     /// Nobody knows whether it was done.
@@ -39,8 +41,10 @@ impl Trouble {
         match fault.status {
             Some(404) => Self::Missing,
             Some(409) => Self::Exists,
-            Some(400) if says("already exist") => Self::Exists,
+            Some(400) if says("already exist") || says("already in use") => Self::Exists,
             Some(400) if NOT_YET.iter().any(|words| says(words)) => Self::NotYet,
+            // What a policy forbids, it forbids in a minute too.
+            Some(400) if !says("policy") => Self::Odd,
             Some(403) => Self::Forbidden,
             None | Some(200..=299 | 408 | 500..=502 | 504..=599) => Self::Open,
             Some(_) => Self::Other,
@@ -50,5 +54,11 @@ impl Trouble {
     /// Says whether time may heal it, for an object that was made a moment ago.
     pub fn is_propagation(self) -> bool {
         matches!(self, Self::Missing | Self::NotYet)
+    }
+
+    /// Says whether time may heal it, for a call about objects that were made a moment ago and that has nothing else to be refused
+    /// for: apis.md 7.5 gives the status of such a refusal, 400 or 404, and not always its words.
+    pub fn may_be_propagation(self) -> bool {
+        matches!(self, Self::Missing | Self::NotYet | Self::Odd)
     }
 }

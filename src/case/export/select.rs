@@ -4,7 +4,7 @@ use super::{LeftOut, current, identifier, row::Glimpse};
 use crate::{
     case::table_of,
     error::{Error, Kind, Result},
-    journal::{Column, FileStored, Known, Work, disk, hash},
+    journal::{Column, FileStored, Known, Work, disk},
     store::{CaseView, table::Rows},
     time::Window,
 };
@@ -74,7 +74,7 @@ impl Stored<'_> {
             }
             line.clear();
         }
-        if hash::hex(&hasher.finalize()) == stored.sha256 { Ok(()) } else { Err(changed(stored)) }
+        if hex::encode(hasher.finalize()) == stored.sha256 { Ok(()) } else { Err(changed(stored)) }
     }
 
     fn lets_through(&self, row: &str) -> bool {

@@ -3,7 +3,10 @@
 //! A version of an object is told by its id and the time of its last update, or, where it has none, by its whole text: lists that
 //! move while they are paged show the same object on two pages.
 
-use super::fields::{Fields, Names};
+use super::{
+    fields::{Fields, Names},
+    versions::Remembered,
+};
 use crate::{
     api::{
         catalogue::{Paging, Source},
@@ -17,22 +20,46 @@ use jiff::Timestamp;
 use std::{
     collections::HashSet,
     hash::{BuildHasher, RandomState},
+    mem,
 };
+
+/// Tells a version.
+type Key = (u64, u64);
 
 /// The versions that are stored already.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    keys: HashSet<(u64, u64)>,
+    keys: HashSet<Key>,
+    /// Those of the stretch of the list before.
+    before: HashSet<Key>,
+    /// Those in files of earlier runs and pulls, and those that are remembered without.
+    filed: HashSet<Key>,
+    remembered: Remembered,
     // Keyed at random, so that nobody can write two objects that count as one.
     hashers: (RandomState, RandomState),
 }
 
 impl Seen {
+    /// Nothing is seen yet but what an earlier pull stored.
+    pub(super) fn beside(remembered: Remembered) -> Self {
+        Self { remembered, ..Self::default() }
+    }
+
+    /// Begins another stretch of a list in order: what was seen before the one that ends cannot come again.
+    pub(super) fn move_on(&mut self) {
+        self.before = mem::take(&mut self.keys);
+    }
+
+    fn has(&self, key: &Key, fields: &Fields, object: &[u8]) -> bool {
+        [&self.keys, &self.before, &self.filed].iter().any(|keys| keys.contains(key)) || self.remembered.has(fields, object)
+    }
+
     /// Objects without an id are told apart by their text where pages overlap, and else are not.
-    fn key(&self, fields: &Fields, object: &[u8], overlaps: bool) -> Option<(u64, u64)> {
+    fn key(&self, fields: &Fields, object: &[u8], overlaps: bool) -> Option<Key> {
         let id = fields.id.as_deref().or(overlaps.then_some(""))?;
         let version = fields.updated.as_deref().map_or(object, str::as_bytes);
-        Some((self.hashers.0.hash_one((id, version)), self.hashers.1.hash_one((id, version))))
+        // A text that is a whole object is gone through once: the other half tells the objects that it could be taken for.
+        Some((self.hashers.0.hash_one((id, version)), self.hashers.1.hash_one((id, &fields.time, version.len()))))
     }
 }
 
@@ -52,11 +79,10 @@ pub(super) struct Rules {
 
 impl Rules {
     /// Makes the rules of a source over a window. An `open` end takes what was updated since.
-    pub(super) fn of(source: &Source, window: Option<Window>, open: bool, distinct: bool) -> Self {
-        let time = source.time.as_ref();
-        let names = Names { id: source.id.clone(), updated: source.updated.clone(), time: time.map(|time| time.field.clone()) };
-        let from = window.filter(|_| time.is_some_and(|time| !time.from.is_empty())).map(|window| window.from);
-        let to = window.filter(|_| !open && time.is_some_and(|time| !time.to.is_empty())).map(|window| window.to);
+    pub(super) fn of(source: &Source, names: Names, window: Option<Window>, open: bool, distinct: bool) -> Self {
+        // What the service cannot filter at one end is held against it here; where it filters at neither, its own word counts.
+        let window = window.filter(|_| source.time.as_ref().is_some_and(|time| !(time.from.is_empty() && time.to.is_empty())));
+        let (from, to) = (window.map(|window| window.from), window.filter(|_| !open).map(|window| window.to));
         Self { names, from, to, distinct, overlaps: source.paging == Paging::Skip }
     }
 }
@@ -125,7 +151,7 @@ pub(super) struct Bag {
     rules: Rules,
     pub(super) seen: Seen,
     mark: Option<(Mark, Course)>,
-    fresh: Vec<(u64, u64)>,
+    fresh: Vec<Key>,
     pub(super) leaf: Leaf,
     pub(super) course: Course,
 }
@@ -135,10 +161,14 @@ impl Bag {
         Self { draft, rules, seen, mark: None, fresh: Vec::new(), leaf: Leaf::default(), course: Course::default() }
     }
 
-    /// Takes down a version that is stored elsewhere.
+    /// Takes down a version that is stored elsewhere, if it is one that may come again.
     pub(super) fn know(&mut self, object: &[u8]) {
-        if let Some(key) = self.seen.key(&self.rules.names.read(object), object, self.rules.overlaps) {
-            self.seen.keys.insert(key);
+        let fields = self.rules.names.read(object);
+        if self.is_outside(time_of(&fields)) {
+            return;
+        }
+        if let Some(key) = self.seen.key(&fields, object, self.rules.overlaps) {
+            self.seen.filed.insert(key);
         }
     }
 
@@ -179,10 +209,21 @@ impl Bag {
         self.draft.restart()
     }
 
+    /// Says whether an object would be stored.
+    pub(super) fn is_wanted(&self, object: &[u8]) -> bool {
+        let fields = self.rules.names.read(object);
+        let known = self.seen.key(&fields, object, self.rules.overlaps).is_some_and(|key| self.seen.has(&key, &fields, object));
+        !known && !self.is_outside(time_of(&fields))
+    }
+
     fn is_outside(&self, time: Option<Timestamp>) -> bool {
         let Some(time) = time else { return false };
         self.rules.from.is_some_and(|from| time < from) || self.rules.to.is_some_and(|to| time >= to)
     }
+}
+
+fn time_of(fields: &Fields) -> Option<Timestamp> {
+    fields.time.as_deref().and_then(|text| parse_time(text).ok())
 }
 
 impl Objects for Bag {
@@ -197,13 +238,13 @@ impl Objects for Bag {
             return self.draft.row(raw);
         }
         let fields = self.rules.names.read(raw);
-        let time = fields.time.as_deref().and_then(|text| parse_time(text).ok());
+        let time = time_of(&fields);
         if self.rules.names.time.is_some() {
             self.course.take(time, fields.time.as_deref());
             self.leaf.newest = self.leaf.newest.max(time);
         }
         if let Some(key) = self.seen.key(&fields, raw, self.rules.overlaps) {
-            if self.seen.keys.contains(&key) {
+            if self.seen.has(&key, &fields, raw) {
                 self.leaf.again += 1;
                 self.leaf.first_known |= self.leaf.all == 1;
                 return Ok(());

@@ -90,6 +90,9 @@ impl Desk<'_> {
 }
 
 fn note(state: &mut State) {
+    if let Some(lacking) = state.singly.as_ref().map(|singly| singly.lacking).filter(|lacking| *lacking > 0) {
+        state.notes.push(format!("{lacking} of them are as the list has them: the service did not give them by themselves"));
+    }
     if state.again > 0 {
         state.notes.push(format!("{} objects came again as they were, and are stored once", state.again));
     }

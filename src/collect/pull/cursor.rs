@@ -4,7 +4,7 @@
 //! The order that this needs is not documented: where the service refuses it, or does not keep to it, the list is walked by its links.
 
 use super::{
-    CHECKPOINT, Desk, State,
+    Desk, State, Stretch,
     ask::Ask,
     bag::{Bag, Course},
     walk::status,
@@ -29,6 +29,7 @@ struct Cursor {
     /// Links that were followed.
     followed: HashSet<String>,
     pages: u32,
+    stretch: Stretch,
 }
 
 impl Desk<'_> {
@@ -37,7 +38,8 @@ impl Desk<'_> {
         let plain = self.ask(window, self.job.is_open() && all.to == self.job.window.to);
         let ask = Ask { order: Some(format!("{} asc", time.field)), ..plain };
         let url = self.url(&ask)?;
-        let mut cursor = Cursor { ask, url, at: String::new(), stored_to: all.from, followed: HashSet::new(), pages: 0 };
+        let mut cursor =
+            Cursor { ask, url, at: String::new(), stored_to: all.from, followed: HashSet::new(), pages: 0, stretch: Stretch::begin() };
         loop {
             let page = match self.leaf(state, bag, &cursor.url).await {
                 Err(error) if cursor.pages == 0 && status(&error) == Some(400) => {
@@ -48,6 +50,7 @@ impl Desk<'_> {
                 page => page?,
             };
             cursor.pages += 1;
+            cursor.stretch.pages += 1;
             let full = bag.leaf.all >= cursor.ask.top.map_or(u64::MAX, u64::from);
             if page.next.is_none() && !full {
                 return Ok(());
@@ -73,9 +76,9 @@ impl Desk<'_> {
     /// Makes a file of what came, now and then.
     async fn store_so_far(&self, state: &mut State, bag: &mut Bag, cursor: &mut Cursor, to: Timestamp) -> Result<()> {
         let Ok(slice) = Window::new(cursor.stored_to, to) else { return Ok(()) };
-        if cursor.pages.is_multiple_of(CHECKPOINT) {
+        if cursor.stretch.is_long() {
             self.checkpoint(state, bag, slice).await?;
-            cursor.stored_to = slice.to;
+            (cursor.stored_to, cursor.stretch) = (slice.to, Stretch::begin());
         }
         Ok(())
     }

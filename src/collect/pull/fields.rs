@@ -2,7 +2,7 @@
 
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// Names of the members that matter.
 #[derive(Clone, Debug)]
@@ -21,35 +21,48 @@ pub(super) struct Fields {
 }
 
 impl Names {
-    /// Reads an object. What cannot be read has no fields, and is stored all the same.
+    /// Reads an object, as far as it must: that the rest is JSON was seen to when it came. What cannot be read has no fields, and is
+    /// stored all the same.
     pub(super) fn read(&self, object: &[u8]) -> Fields {
-        let mut reader = serde_json::Deserializer::from_slice(object);
-        Seed(self).deserialize(&mut reader).unwrap_or_default()
+        let mut fields = Fields::default();
+        // A reader that stops in the middle of an object calls that an error.
+        let _stopped = Seed { names: self, fields: &mut fields }.deserialize(&mut serde_json::Deserializer::from_slice(object));
+        fields
+    }
+
+    fn all_in(&self, fields: &Fields) -> bool {
+        let is_there = |name: &Option<String>, field: &Option<String>| name.is_none() || field.is_some();
+        fields.id.is_some() && is_there(&self.updated, &fields.updated) && is_there(&self.time, &fields.time)
     }
 }
 
-struct Seed<'a>(&'a Names);
+struct Seed<'a> {
+    names: &'a Names,
+    fields: &'a mut Fields,
+}
 
 impl<'de> DeserializeSeed<'de> for Seed<'_> {
-    type Value = Fields;
+    type Value = ();
 
-    fn deserialize<D: serde::Deserializer<'de>>(self, from: D) -> Result<Fields, D::Error> {
+    fn deserialize<D: serde::Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
         from.deserialize_map(self)
     }
 }
 
 impl<'de> Visitor<'de> for Seed<'_> {
-    type Value = Fields;
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-        let mut fields = Fields::default();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { names, fields } = self;
         let is = |name: Option<&str>, key: &str| name.is_some_and(|name| name.eq_ignore_ascii_case(key));
-        while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
-            let (id, updated, time) = (is(Some(&self.0.id), &key), is(self.0.updated.as_deref(), &key), is(self.0.time.as_deref(), &key));
+        while !names.all_in(fields)
+            && let Some(key) = map.next_key::<Cow<'de, str>>()?
+        {
+            let (id, updated, time) = (is(Some(&names.id), &key), is(names.updated.as_deref(), &key), is(names.time.as_deref(), &key));
             if !(id || updated || time) {
                 map.next_value::<IgnoredAny>()?;
                 continue;
@@ -61,7 +74,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
                 }
             }
         }
-        Ok(fields)
+        Ok(())
     }
 }
 
@@ -86,6 +99,7 @@ mod tests {
         assert_eq!(names.read(object), Fields { id: Some("264".into()), updated: time.clone(), time });
         assert_eq!(names.read(br#"{"incidentId":null}"#), Fields::default());
         assert_eq!(names.read(b"[]"), Fields::default());
+        assert_eq!(names.read(br#"{"incidentId":7,"lastUpdateTime":"t","rest":"#).time.as_deref(), Some("t"));
         assert_eq!(names.read(br#"{"incidentId":"a\u00e9"}"#).id.as_deref(), Some("a\u{e9}"));
     }
 }

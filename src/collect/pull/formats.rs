@@ -64,6 +64,9 @@ impl Desk<'_> {
 
     async fn join(&self, state: &mut State) -> Result<()> {
         let lacks = state.failure.is_some() || !state.gaps.is_empty();
+        if !lacks && !self.job.formats.contains(&Format::Ndjson) {
+            self.remember(state).await?;
+        }
         let mut parts = mem::take(&mut state.stored);
         parts.sort_by_key(|part| part.slice);
         let mut facts = self.facts(state);
@@ -92,6 +95,7 @@ impl Desk<'_> {
         let stays = lacks || self.job.formats.contains(&Format::Ndjson);
         let mut facts = Facts { request_ids: stored.request_ids.clone(), ..self.facts(state) };
         if !stays {
+            self.remember(state).await?;
             facts.replaces.push(stored.file.path.clone());
         }
         let (first, rest) = self.write(place, vec![vec![stored.file.clone()]], self.wanted(lacking, false), facts).await?;

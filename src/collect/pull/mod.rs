@@ -12,7 +12,9 @@ mod export;
 mod fields;
 mod formats;
 mod query;
+mod singly;
 mod skips;
+mod versions;
 mod walk;
 
 use super::{Effort, Observer, hunt::on_disk, report, slices::TICK};
@@ -27,7 +29,14 @@ use crate::{
     time::{Window, rfc3339},
 };
 use bag::{Bag, Rules, Seen};
-use std::sync::Arc;
+use fields::Names;
+use singly::Singly;
+pub use skips::unlicensed;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use versions::Remembered;
 
 /// A source to pull from a tenant.
 pub struct PullJob {
@@ -47,6 +56,8 @@ pub struct PullJob {
     pub resume: bool,
     /// Files of earlier pulls whose versions are not stored again.
     pub known_in: Vec<String>,
+    /// Versions of earlier pulls that are not stored again, as the journal tells them.
+    pub known: Vec<String>,
     /// How exports are had.
     pub via: Via,
     /// Lanes of the lists of files and of the storage behind them.
@@ -75,8 +86,30 @@ pub struct Pulled {
     pub skip: Option<report::Skip>,
 }
 
-/// Pages after which what came so far becomes a file of its own, so that a killed run goes on from there.
+/// Pages after which what came so far becomes a file of its own, so that a killed run goes on from there; where they came fast, so many
+/// more: files are joined in the end, which costs as much again as writing them.
 const CHECKPOINT: u32 = 50;
+const LONGEST: u32 = 400;
+/// What came in less time is not worth a file of its own.
+const WORTH_A_FILE: Duration = Duration::from_mins(1);
+
+/// A stretch of pages that becomes one file.
+#[derive(Clone, Copy, Debug)]
+struct Stretch {
+    begun: Instant,
+    pages: u32,
+}
+
+impl Stretch {
+    fn begin() -> Self {
+        Self { begun: Instant::now(), pages: 0 }
+    }
+
+    /// Says whether a file is to be made of it.
+    fn is_long(self) -> bool {
+        self.pages >= LONGEST || (self.pages >= CHECKPOINT && self.begun.elapsed() >= WORTH_A_FILE)
+    }
+}
 
 /// Runs a pull to its end, and never fails: what went wrong is in the report.
 pub async fn pull(job: &PullJob, client: &Client<'_>, case: &Arc<Case>, observer: &dyn Observer) -> Pulled {
@@ -86,9 +119,20 @@ pub async fn pull(job: &PullJob, client: &Client<'_>, case: &Arc<Case>, observer
     let desk = Desk { job, client, case, observer, name, place };
     let mut state = State::default();
     if let Err(error) = desk.work(&mut state).await {
-        state.failure.get_or_insert(error);
+        state.failure.get_or_insert(advised(error, job));
     }
     desk.close(state).await
+}
+
+/// Adds what to do about a question that the service refuses.
+fn advised(error: Error, job: &PullJob) -> Error {
+    if error.kind() != Kind::Query || !error.hints().is_empty() {
+        return error;
+    }
+    error.hint(match job.filter {
+        Some(_) => "check what --filter says: a service filters by some members of its objects, in its own names for them",
+        None => "the service refuses what this source asks; `ircollect get` shows its answer to another question",
+    })
 }
 
 /// What does not change while a job runs.
@@ -132,6 +176,8 @@ struct State {
     bytes: u64,
     request_ids: Vec<String>,
     pages: u32,
+    /// Objects are asked for one by one.
+    singly: Option<Singly>,
 }
 
 impl PullJob {
@@ -174,6 +220,11 @@ impl Desk<'_> {
         let all = vec![self.job.slice()];
         let Some(known) = self.case.jobs().latest(&self.job.job).filter(|_| self.job.resume) else { return all };
         state.already = known.ended.clone().filter(|ended| ended.status == journal::Outcome::Complete);
+        if self.job.source.paging == Paging::Export && state.already.is_none() {
+            // Rows of exports are not told apart, so what came in part gives way to the whole.
+            state.superseded.extend(known.files.iter().map(|file| file.path.clone()));
+            return all;
+        }
         state.take_over(known);
         let Some(window) = self.job.slice() else { return all };
         let joined = known.files.iter().any(formats::is_joined);
@@ -190,8 +241,8 @@ impl Desk<'_> {
     fn bag(&self, state: &State, window: Option<Window>) -> Result<Bag> {
         let distinct = self.job.source.paging != Paging::Export;
         let open = self.job.is_open() && window.is_none_or(|window| window.to == self.job.window.to);
-        let rules = Rules::of(&self.job.source, window, open, distinct);
-        let mut bag = Bag::new(self.case.draft(&self.place)?, rules, Seen::default());
+        let rules = Rules::of(&self.job.source, self.names(), window, open, distinct);
+        let mut bag = Bag::new(self.case.draft(&self.place)?, rules, Seen::beside(Remembered::read(&self.job.known)));
         if distinct {
             let own = state.stored.iter().map(|stored| &stored.file).filter(|file| formats::is_ndjson(&file.format)).map(|file| &file.path);
             for path in own.chain(&self.job.known_in) {
@@ -199,6 +250,12 @@ impl Desk<'_> {
             }
         }
         Ok(bag)
+    }
+
+    /// Returns the members that tell objects, and their versions, from each other.
+    fn names(&self) -> Names {
+        let Source { id, updated, time, .. } = &self.job.source;
+        Names { id: id.clone(), updated: updated.clone(), time: time.as_ref().map(|time| time.field.clone()) }
     }
 
     async fn walk(&self, state: &mut State, bag: &mut Bag, window: Option<Window>) -> Result<()> {

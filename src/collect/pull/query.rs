@@ -48,18 +48,15 @@ impl Desk<'_> {
             None => self.create(&name, window).await?,
         };
         let id = query.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let url = self.client.url(&format!("{root}/{}", super::ask::encoded(&id)))?;
+        let url = self.client.url(&format!("{root}/{}", crate::api::encode::encoded(&id)))?;
         let (mut wait, mut waited) = (FIRST_LOOK, Duration::ZERO);
         loop {
-            match query.get("status").and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase().as_str() {
-                "succeeded" => return Ok((url.path().to_owned(), query)),
-                state @ ("failed" | "cancelled") => {
-                    let message = format!("{doing}: the service says of the query {id} that it {state}");
-                    return Err(Error::new(Kind::Failed, message)
-                        .with_code("AuditQueryFailed")
-                        .hint("run it again, over a shorter window"));
-                }
-                _ => {}
+            if is_in_state(&query, "succeeded") {
+                return Ok((url.path().to_owned(), query));
+            }
+            if let Some(state) = has_failed(&query) {
+                let message = format!("{doing}: the service says of the query {id} that it {state}");
+                return Err(Error::new(Kind::Failed, message).with_code("AuditQueryFailed").hint("run it again, over a shorter window"));
             }
             if wait > self.client.budget.remaining() {
                 let message = format!("{doing}: the query {id} still runs after {} s", waited.as_secs());
@@ -85,7 +82,8 @@ impl Desk<'_> {
                 let Some(url) = next.take() else { break };
                 let Ok(list) = self.client.json(&format!("pulling {}", self.name), &url).await else { break };
                 let all = list.get("value").and_then(Value::as_array).into_iter().flatten();
-                let mut own = all.filter(|query| query.get("displayName").and_then(Value::as_str) == Some(name));
+                let mut own =
+                    all.filter(|query| query.get("displayName").and_then(Value::as_str) == Some(name) && has_failed(query).is_none());
                 if let Some(own) = own.next() {
                     return Ok(Some((root, own.clone())));
                 }
@@ -133,14 +131,19 @@ impl Desk<'_> {
 
     async fn records(&self, state: &mut State, bag: &mut Bag, root: &str, query: &Value) -> Result<()> {
         let expected = query.get("approximateReturnedRecordCount").and_then(Value::as_u64);
-        let before = bag.draft.rows();
-        for _ in 0..2 {
-            self.page_records(state, bag, root).await?;
-            if expected.is_none_or(|expected| bag.draft.rows() - before >= expected) {
-                return Ok(());
-            }
+        let (before, known) = (bag.draft.rows(), state.again);
+        self.page_records(state, bag, root).await?;
+        // What an earlier pull stored came too.
+        let known = state.again - known;
+        let lacks = |came: u64| expected.filter(|expected| came < *expected);
+        if lacks(bag.draft.rows() - before + known).is_none() {
+            return Ok(());
         }
-        let (came, expected) = (bag.draft.rows() - before, expected.unwrap_or_default());
+        let again = state.again;
+        self.page_records(state, bag, root).await?;
+        state.again = again;
+        let came = bag.draft.rows() - before + known;
+        let Some(expected) = lacks(came) else { return Ok(()) };
         state.notes.push(format!("the service says about {expected} records, and {came} came in two pagings"));
         state.counted = Some(expected);
         Ok(())
@@ -161,8 +164,17 @@ impl Desk<'_> {
     }
 }
 
+fn is_in_state(query: &Value, state: &str) -> bool {
+    query.get("status").and_then(Value::as_str).is_some_and(|own| own.eq_ignore_ascii_case(state))
+}
+
+/// Says what became of a query that will never have records.
+fn has_failed(query: &Value) -> Option<&'static str> {
+    [("failed", "failed"), ("cancelled", "was cancelled")].into_iter().find(|(state, _)| is_in_state(query, state)).map(|(_, words)| words)
+}
+
 /// Cuts a window in the middle, on a tick; none where it is one instant.
-fn halves(window: Window) -> Option<[Window; 2]> {
+pub(super) fn halves(window: Window) -> Option<[Window; 2]> {
     let middle = window.from.checked_add(window.length() / 2).ok()?;
     let first = Window::new(window.from, middle).ok()?;
     Some([first, Window::new(first.to, window.to).ok()?])

@@ -5,13 +5,16 @@
 //! first are begun anew now and then at the oldest time seen: long chains of pages break.
 
 use super::{
-    CHECKPOINT, Desk, FAULT_TRIES, State,
+    Desk, FAULT_TRIES, State, Stretch,
     ask::{Ask, end},
     bag::Bag,
+    query::halves,
+    singly::Singly,
 };
 use crate::{
     api::{
         catalogue::Paging,
+        hunting::Api,
         pages::{Client, Page},
     },
     collect::slices::TICK,
@@ -59,7 +62,8 @@ struct Walk {
     steps_back: u32,
     stale: u32,
     restarts: u32,
-    in_chain: u32,
+    /// Pages since the list was begun, or begun anew.
+    stretch: Stretch,
     /// The page before was short, so that this one may be beyond the end.
     probing: bool,
     over: bool,
@@ -68,13 +72,13 @@ struct Walk {
 impl Walk {
     fn new(ask: Ask, url: Url, left: Option<Window>) -> Self {
         let followed = HashSet::new();
-        let (skipped, overlap, steps_back, stale, restarts, in_chain) = (0, 0, 0, 0, 0, 0);
-        Self { ask, url, followed, left, skipped, overlap, steps_back, stale, restarts, in_chain, probing: false, over: false }
+        let (skipped, overlap, steps_back, stale, restarts, stretch) = (0, 0, 0, 0, 0, Stretch::begin());
+        Self { ask, url, followed, left, skipped, overlap, steps_back, stale, restarts, stretch, probing: false, over: false }
     }
 
     /// Begins at the list's begin.
     fn restart(&mut self) {
-        (self.ask.skip, self.skipped, self.overlap, self.steps_back, self.stale, self.in_chain) = (None, 0, 0, 0, 0, 0);
+        (self.ask.skip, self.skipped, self.overlap, self.steps_back, self.stale, self.stretch) = (None, 0, 0, 0, 0, Stretch::begin());
         self.probing = false;
         self.followed.clear();
     }
@@ -85,9 +89,34 @@ impl Desk<'_> {
     ///
     /// Where an update moves an object within the list, one that lay ahead may come to lie behind. So what was updated since the first
     /// page is asked for again, until that is a single page, which nothing can move in.
+    ///
+    /// Where the service does not page so deep, the window is walked in halves.
     pub(super) async fn by_links(&self, state: &mut State, bag: &mut Bag, window: Option<Window>) -> Result<()> {
+        let before = state.pages;
+        match self.to_the_end(state, bag, window).await {
+            Err(error) if is_too_deep(&error) && state.pages > before => {
+                let Some([first, second]) = window.and_then(halves).filter(|_| self.filters_both_ends()) else { return Err(error) };
+                tracing::info!(source = self.name, %error, "the list is too deep: its window is walked in halves");
+                bag.drop_page()?;
+                Box::pin(self.by_links(state, bag, Some(first))).await?;
+                Box::pin(self.by_links(state, bag, Some(second))).await
+            }
+            done => done,
+        }
+    }
+
+    fn ask_of(&self, state: &State, window: Option<Window>, open: bool) -> Ask {
+        let ask = self.ask(window, open);
+        if state.singly.is_some() { Ask { expand: None, ..ask } } else { ask }
+    }
+
+    fn filters_both_ends(&self) -> bool {
+        self.job.source.time.as_ref().is_some_and(|time| !time.from.is_empty() && !time.to.is_empty())
+    }
+
+    async fn to_the_end(&self, state: &mut State, bag: &mut Bag, window: Option<Window>) -> Result<()> {
         let open = self.job.is_open() && window.is_none_or(|window| window.to == self.job.window.to);
-        let mut walked = self.along(state, bag, self.ask(window, open), window).await?;
+        let mut walked = self.along(state, bag, self.ask_of(state, window, open), window).await?;
         for _ in 0..CATCHING_UP {
             let since = window.zip(walked.since).filter(|(all, _)| open && walked.pages > 1 && all.to > all.from);
             let Some(rest) = since.and_then(|(all, since)| Window::new(since.max(all.from), all.to).ok()) else { break };
@@ -141,7 +170,11 @@ impl Desk<'_> {
     pub(super) async fn leaf(&self, state: &mut State, bag: &mut Bag, url: &Url) -> Result<Page> {
         bag.open()?;
         let doing = format!("pulling {}", self.name);
-        let page = match self.client.page(&doing, url, bag).await {
+        let asked = match state.singly {
+            Some(_) => self.page_singly(state, bag, &doing, url).await,
+            None => self.client.page(&doing, url, bag).await,
+        };
+        let page = match asked {
             Err(error) if self.job.source.none_on_404 && status(&error) == Some(404) => {
                 bag.drop_page()?;
                 return Ok(Page::default());
@@ -152,7 +185,6 @@ impl Desk<'_> {
         state.pages += 1;
         state.again += bag.leaf.again;
         state.outside += bag.leaf.outside;
-        state.counted = page.count.or(state.counted);
         state.request_ids.extend(page.request_id.clone());
         self.tell(state, bag);
         Ok(page)
@@ -160,7 +192,7 @@ impl Desk<'_> {
 
     /// Settles where the next page is; false at the end.
     async fn turn(&self, state: &mut State, bag: &mut Bag, walk: &mut Walk, page: &Page) -> Result<bool> {
-        walk.in_chain += 1;
+        walk.stretch.pages += 1;
         if let Some(next) = &page.next {
             let next_url = self.client.follow(next)?;
             if !walk.followed.insert(next.clone()) || next_url == walk.url {
@@ -209,11 +241,11 @@ impl Desk<'_> {
 
     /// Begins a long chain of pages anew at the oldest time seen, and stores what came so far.
     async fn cut_chain(&self, state: &mut State, bag: &mut Bag, walk: &mut Walk) -> Result<()> {
-        let far = walk.in_chain >= CHECKPOINT && self.job.source.newest_first && bag.course.falls();
+        let far = walk.stretch.is_long() && self.job.source.newest_first && bag.course.falls();
         let Some((left, oldest)) = walk.left.zip(bag.course.oldest).filter(|_| far) else { return Ok(()) };
         let Some(after) = oldest.checked_add(TICK).ok().filter(|after| *after < left.to && *after > left.from) else { return Ok(()) };
-        walk.in_chain = 0;
         self.checkpoint(state, bag, Window { from: after, to: left.to }).await?;
+        bag.seen.move_on();
         self.begin_at(walk, Window { from: left.from, to: after })
     }
 
@@ -221,7 +253,7 @@ impl Desk<'_> {
         walk.left = Some(left);
         walk.ask = Ask { expand: walk.ask.expand.clone(), ..self.ask(Some(left), false) };
         walk.url = self.url(&walk.ask)?;
-        walk.in_chain = 0;
+        walk.stretch = Stretch::begin();
         walk.followed.clear();
         Ok(())
     }
@@ -229,23 +261,16 @@ impl Desk<'_> {
     /// Decides after a page that was refused: a smaller page, or a link that expired and a list that is begun anew.
     fn after_refusal(&self, state: &mut State, bag: &mut Bag, walk: &mut Walk, error: Error) -> Result<()> {
         bag.drop_page()?;
-        if walk.in_chain == 0 && walk.ask.skip.is_none() && refuses_size(&error) && walk.ask.top.is_some() {
-            walk.ask.top = limit(&error).filter(|limit| walk.ask.top.is_some_and(|top| *limit < top));
-            walk.url = self.url(&walk.ask)?;
-            return Ok(());
-        }
         if walk.probing && status(&error) == Some(400) {
             walk.over = true;
             return Ok(());
         }
-        let first = walk.in_chain == 0 && status(&error) == Some(400);
-        if (first || matches!(status(&error), Some(500..)) || error.kind() == Kind::Incomplete)
-            && let Some(expand) = walk.ask.expand.take()
-        {
-            state.notes.push(format!("the service could not give them with their {expand} ({}): they are without", error.message()));
-            walk.restart();
+        if self.asks_for_less(state, walk, &error) {
             walk.url = self.url(&walk.ask)?;
             return Ok(());
+        }
+        if is_too_deep(&error) {
+            return Err(error);
         }
         let expired = matches!(status(&error), Some(400 | 404 | 410)) && !walk.followed.is_empty() && walk.restarts < RESTARTS;
         if !expired {
@@ -261,11 +286,41 @@ impl Desk<'_> {
             }
             _ => {
                 walk.url = self.url(&walk.ask)?;
-                walk.in_chain = 0;
+                walk.stretch = Stretch::begin();
                 walk.followed.clear();
                 Ok(())
             }
         }
+    }
+
+    /// Leaves out of the question what the service refuses or fails at, one thing at a time: a size of pages, what is to be expanded, and,
+    /// where the user asked for nothing of his own, the size again.
+    fn asks_for_less(&self, state: &mut State, walk: &mut Walk, error: &Error) -> bool {
+        let first = walk.stretch.pages == 0 && walk.ask.skip.is_none() && status(error) == Some(400);
+        if first && walk.ask.top.is_some() && refuses_size(error) {
+            walk.ask.top = limit(error).filter(|limit| walk.ask.top.is_some_and(|top| *limit < top));
+            return true;
+        }
+        let fails = matches!(status(error), Some(500..)) || error.kind() == Kind::Incomplete;
+        if (first || fails)
+            && let Some(expand) = walk.ask.expand.take()
+        {
+            self.expand_otherwise(state, &expand, error);
+            walk.restart();
+            return true;
+        }
+        first && self.job.filter.is_none() && walk.ask.top.take().is_some()
+    }
+
+    fn expand_otherwise(&self, state: &mut State, expand: &str, error: &Error) {
+        let mut note = format!("the service could not give the list with their {expand} ({}): ", error.message());
+        if self.job.source.api == Api::Graph {
+            state.singly = Some(Singly::with(expand));
+            note.push_str("each was asked for by itself");
+        } else {
+            note.push_str("they are without");
+        }
+        state.notes.push(note);
     }
 
     /// Begins at the oldest time seen, without a file for what came so far: the window's first part stays open.
@@ -274,7 +329,7 @@ impl Desk<'_> {
         let mut ask = Ask { expand: walk.ask.expand.clone(), ..self.ask(walk.left, true) };
         ask.filter.extend(time.and_then(|time| end(time, narrower.to)));
         walk.url = self.url(&ask)?;
-        walk.in_chain = 0;
+        walk.stretch = Stretch::begin();
         walk.followed.clear();
         Ok(())
     }
@@ -303,6 +358,12 @@ fn words(error: &Error) -> String {
 fn refuses_size(error: &Error) -> bool {
     let words = words(error);
     status(error) == Some(400) && ["for top query", "$top", "page size", "pagesize"].iter().any(|sign| words.contains(sign))
+}
+
+/// Says whether a page lies deeper in the list than the service goes: "The limit of '500' for Skip query has been exceeded."
+fn is_too_deep(error: &Error) -> bool {
+    let words = words(error);
+    status(error) == Some(400) && ["for skip query", "$skip "].iter().any(|sign| words.contains(sign))
 }
 
 fn limit(error: &Error) -> Option<u32> {

@@ -14,7 +14,6 @@ use base64::{
 };
 use openssl::hash::MessageDigest;
 use serde_json::Value;
-use std::fmt::Write as _;
 
 /// Thumbprints are taken with and without padding: MSAL for Python pads.
 const LENIENT: GeneralPurpose =
@@ -107,7 +106,7 @@ fn key_named<'a>(header: &Value, app: &'a App) -> Result<(&'a Certificate, Strin
     let by = |name: &str, digest: MessageDigest| {
         let wanted = LENIENT.decode(header[name].as_str()?).ok()?;
         let found = app.certificates.iter().find(|pair| pair.thumbprint(digest).is_ok_and(|known| known == wanted));
-        Some((found, hex(&wanted)))
+        Some((found, hex::encode_upper(wanted)))
     };
     let named = by("x5t#S256", MessageDigest::sha256()).or_else(|| by("x5t", MessageDigest::sha1()));
     match named {
@@ -144,13 +143,6 @@ fn where_to_look(app: &App) -> String {
          documentation at https://docs.microsoft.com/graph/deployments to determine the corresponding service endpoint.",
         app.id
     )
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02X}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -83,6 +83,11 @@ impl Endpoint {
         };
         Some(Self { role })
     }
+
+    /// The permission that it takes.
+    pub(super) fn role(self) -> &'static str {
+        self.role
+    }
 }
 
 /// Answers a hunting call.

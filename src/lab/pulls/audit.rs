@@ -23,7 +23,7 @@ const LOOKS: u32 = 2;
 /// Records of a page.
 const PAGE: usize = 150;
 
-const ROLES: &[&str] = &["AuditLogsQuery-Entra.Read.All", "AuditLogsQuery-Exchange.Read.All", "AuditLogsQuery.Read.All"];
+const ROLES: &[&str] = &["AuditLogsQuery.Read.All", "AuditLogsQuery-Entra.Read.All", "AuditLogsQuery-Exchange.Read.All"];
 
 /// The queries that were created, and the records they find.
 pub(crate) struct Audit {
@@ -77,6 +77,11 @@ impl Audit {
 pub(crate) fn is_meant(call: &Call) -> bool {
     let path = call.path.to_ascii_lowercase();
     path.starts_with("/v1.0/security/auditlog/queries") || path.starts_with("/beta/security/auditlog/queries")
+}
+
+/// Any of these permits it; the first is the least that reads all workloads.
+pub(crate) fn permitting() -> Vec<String> {
+    ROLES.iter().map(|&role| role.to_owned()).collect()
 }
 
 /// Answers a call about such queries.

@@ -29,6 +29,11 @@ impl Listing {
         let is = |list: &&List| list.files.as_deref().is_some_and(|files| files.eq_ignore_ascii_case(call.path.trim_end_matches('/')));
         lists::all().iter().find(is).filter(|_| call.service == Service::Mde).map(Self)
     }
+
+    /// Any of these permits it, the first is the least.
+    pub(crate) fn permitting(&self) -> &'static [String] {
+        &self.0.roles
+    }
 }
 
 /// Answers with the files of an export.

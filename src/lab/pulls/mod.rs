@@ -51,6 +51,11 @@ impl Endpoint {
         });
         found.max_by_key(|endpoint| endpoint.list.path.len())
     }
+
+    /// Any of these permits it, the first is the least.
+    pub(super) fn permitting(&self) -> &'static [String] {
+        &self.list.roles
+    }
 }
 
 /// Answers a list call.

@@ -28,7 +28,7 @@ pub(crate) fn answer(world: &World, call: &Call, claims: &Claims) -> Option<Resu
     if *version != "v1.0" {
         return None;
     }
-    let desk = Desk { call, claims, delay: world.options.consistency };
+    let desk = Desk { call, claims, delay: world.options.consistency, strangers: world.options.strangers };
     let mut state = lock(&world.registry.0);
     let answered = match (&call.method, path) {
         (&Method::GET, ["me", "transitiveMemberOf" | "memberOf", rest @ ..]) if rest.len() < 2 => desk.own_roles(world),
@@ -71,6 +71,8 @@ struct Desk<'a> {
     call: &'a Call,
     claims: &'a Claims,
     delay: Duration,
+    /// Whether what a replica does not know yet is not there by its id, either.
+    strangers: bool,
 }
 
 /// Properties of an application that may be set.
@@ -133,7 +135,12 @@ impl Desk<'_> {
             Some(app_id) => one.app_id.eq_ignore_ascii_case(app_id),
             None => one.id.eq_ignore_ascii_case(key),
         });
-        found.filter(|one| one.tenant == self.claims.tenant && !one.deleted).ok_or_else(|| missing(key))
+        found.filter(|one| self.is_here(one) && self.is_known(one.born)).ok_or_else(|| missing(key))
+    }
+
+    /// Whether the replica that answers knows by its id what was made then.
+    fn is_known(&self, born: Instant) -> bool {
+        !self.strangers || known(born, self.delay)
     }
 
     fn show(&self, state: &State, key: &str) -> Result<Reply, Refusal> {
@@ -143,7 +150,8 @@ impl Desk<'_> {
             Some(app_id) => one.app_id.eq_ignore_ascii_case(app_id),
             None => one.id.eq_ignore_ascii_case(key),
         };
-        let found = state.applications.iter().filter(is_it).find(|one| self.is_here(one)).ok_or_else(|| missing(key))?;
+        let found =
+            state.applications.iter().filter(is_it).find(|one| self.is_here(one) && self.is_known(one.born)).ok_or_else(|| missing(key))?;
         // The bytes of certificates come only to those who name them.
         let whole = self.call.query("$select").is_some_and(|select| select.split(',').any(|name| name.trim() == "keyCredentials"));
         Ok(reply_json(200, &self.selected(found.json(whole))))
@@ -280,7 +288,7 @@ impl Desk<'_> {
         rights::grant(self.claims, api.app_id)?;
         let known_principal = self.principal(state, &principal).is_ok_and(|one| known(one.born, self.delay));
         if !known_principal {
-            return Err(missing(&principal));
+            return Err(if self.strangers { bad("Not a valid reference update.") } else { missing(&principal) });
         }
         if api.value_of(&role).is_none() {
             return Err(bad("Permission being assigned was not found on application"));

@@ -9,7 +9,7 @@ use crate::lab::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use openssl::hash::MessageDigest;
 use serde_json::{Value, json};
-use std::{fmt::Write as _, time::Instant};
+use std::time::Instant;
 
 /// A certificate.
 #[derive(Clone)]
@@ -69,10 +69,7 @@ impl Key {
     /// As Graph shows it; its bytes where they were asked for.
     pub(super) fn json(&self, whole: bool) -> Value {
         let thumbprint = self.certificate.thumbprint(MessageDigest::sha1()).unwrap_or_default();
-        let hex = thumbprint.iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02X}");
-            text
-        });
+        let hex = hex::encode_upper(thumbprint);
         let key = if whole { json!(BASE64_STANDARD.encode(self.certificate.der())) } else { Value::Null };
         let (from, to) = self.certificate.validity();
         json!({

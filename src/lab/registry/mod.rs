@@ -142,6 +142,7 @@ impl Application {
             secrets: self.passwords.iter().map(|password| password.id.clone()).collect(),
             audience: self.properties.get("signInAudience").and_then(Value::as_str).unwrap_or_default().to_owned(),
             declared: self.declared().len(),
+            tags: self.properties.get("tags").map(texts).unwrap_or_default(),
         }
     }
 
@@ -156,6 +157,10 @@ impl Application {
         };
         all.iter().flat_map(of).collect()
     }
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 impl Principal {

@@ -10,7 +10,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 const DAY: i64 = 86_400;
@@ -121,7 +121,8 @@ pub(super) struct Vault {
 pub(crate) struct Vaults {
     named: Vec<Vault>,
     objects: Mutex<Vec<Arc<Object>>>,
-    deleted: Mutex<Vec<Arc<Object>>>,
+    /// With the time when each deletion is over.
+    deleted: Mutex<Vec<(Instant, Arc<Object>)>>,
     pending: Mutex<BTreeMap<String, Pending>>,
 }
 
@@ -143,10 +144,12 @@ const ADMINISTRATOR: &[&str] = &[
     "secrets/getSecret/action",
     "secrets/readMetadata/action",
     "secrets/setSecret/action",
+    "secrets/update/action",
     "secrets/delete",
     "secrets/recover/action",
     "certificates/read",
     "certificates/create/action",
+    "certificates/update/action",
     "certificates/delete",
     "certificates/recover/action",
     "keys/read",
@@ -262,30 +265,44 @@ impl Vaults {
     }
 
     /// Deletes an object; it stays recoverable.
-    pub(super) fn delete(&self, family: Family, name: &str) -> Option<Arc<Object>> {
+    pub(super) fn delete(&self, family: Family, name: &str, takes: Duration) -> Option<Arc<Object>> {
         let found = self.object(family, name).filter(|object| object.is_certificate() == (family == Family::Certificates))?;
         lock(&self.objects).retain(|object| !object.is_named(name));
         lock(&self.pending).remove(&name.to_ascii_lowercase());
-        lock(&self.deleted).push(Arc::clone(&found));
+        lock(&self.deleted).push((Instant::now() + takes, Arc::clone(&found)));
         Some(found)
     }
 
     /// Finds a deleted object.
     pub(super) fn deleted(&self, family: Family, name: &str) -> Option<Arc<Object>> {
         let deleted = lock(&self.deleted);
-        let found = deleted.iter().find(|object| object.is_named(name) && object.is_certificate() == (family == Family::Certificates));
-        found.cloned()
+        let over = deleted.iter().filter(|(over, _)| *over <= Instant::now()).map(|(_, object)| object);
+        let mut named = over.filter(|object| object.is_named(name));
+        named.find(|object| object.is_certificate() == (family == Family::Certificates)).cloned()
     }
 
-    /// Whether a deleted object has the name.
-    pub(super) fn is_name_deleted(&self, name: &str) -> bool {
-        lock(&self.deleted).iter().any(|object| object.is_named(name))
+    /// Whether a deleted object has the name: true where its deletion is over.
+    pub(super) fn is_name_deleted(&self, name: &str) -> Option<bool> {
+        lock(&self.deleted).iter().find(|(_, object)| object.is_named(name)).map(|(over, _)| *over <= Instant::now())
+    }
+
+    /// Changes a version of an object; returns the object and where the version stands.
+    pub(super) fn change(&self, name: &str, id: &str, change: impl FnOnce(&mut Version)) -> Option<(Arc<Object>, usize)> {
+        let mut objects = lock(&self.objects);
+        let object = objects.iter_mut().find(|object| object.is_named(name))?;
+        let at = object.place(Some(id))?;
+        change(&mut Arc::make_mut(object).versions[at]);
+        Some((Arc::clone(object), at))
+    }
+
+    fn all_deleted(&self) -> Vec<Arc<Object>> {
+        lock(&self.deleted).iter().map(|(_, object)| Arc::clone(object)).collect()
     }
 
     /// Takes a deleted object back.
     pub(super) fn recover(&self, family: Family, name: &str) -> Option<Arc<Object>> {
         let found = self.deleted(family, name)?;
-        lock(&self.deleted).retain(|object| !object.is_named(name));
+        lock(&self.deleted).retain(|(_, object)| !object.is_named(name));
         lock(&self.objects).push(Arc::clone(&found));
         Some(found)
     }
@@ -296,16 +313,17 @@ impl Vaults {
             kind: if object.is_certificate() { "certificate" } else { "secret" },
             name: object.name.clone(),
             versions: object.versions.len(),
+            enabled: object.versions.iter().filter(|version| version.enabled).count(),
             deleted,
         };
         let all = self.all();
-        let deleted = lock(&self.deleted).clone();
+        let deleted = self.all_deleted();
         all.iter().map(|object| kept(object, false)).chain(deleted.iter().map(|object| kept(object, true))).collect()
     }
 
     /// The private keys of all certificates, PEM.
     pub(crate) fn private_keys(&self) -> Vec<String> {
-        let all = [self.all(), lock(&self.deleted).clone()].concat();
+        let all = [self.all(), self.all_deleted()].concat();
         let versions = all.iter().flat_map(|object| &object.versions);
         let keys = versions.filter_map(|version| match &version.content {
             Content::Certificate { pair, .. } => pair.key.private_key_to_pem_pkcs8().ok(),

@@ -120,6 +120,12 @@ impl Refusal {
         Self::new(409, "Conflict", Some("ObjectIsDeletedButRecoverable"), message)
     }
 
+    /// 409 where a deletion goes on.
+    pub(super) fn being_deleted(family: Family, name: &str) -> Self {
+        let message = format!("{} {name} is currently being deleted.", capitalised(family.singular()));
+        Self::new(409, "Conflict", Some("ObjectIsBeingDeleted"), message)
+    }
+
     /// 409 where a certificate is being made.
     pub(super) fn pending() -> Self {
         let message =

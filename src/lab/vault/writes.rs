@@ -52,6 +52,7 @@ impl Desk<'_> {
             (Family::Certificates, &Method::POST, [name, "create"]) => Some(self.create_certificate(name)),
             (Family::Certificates, &Method::GET, [name, "pending"]) => Some(self.pending(name)),
             (Family::Secrets | Family::Certificates, &Method::DELETE, [name]) => Some(self.delete(name)),
+            (Family::Secrets | Family::Certificates, &Method::PATCH, [name, version]) => Some(self.update(name, version)),
             _ => None,
         }
     }
@@ -60,13 +61,20 @@ impl Desk<'_> {
         serde_json::from_slice(&self.call.body).map_err(|_| Refusal::bad_parameter("The request body is not valid JSON."))
     }
 
+    /// A deleted object keeps its name.
+    fn free(&self, name: &str) -> Result<(), Refusal> {
+        match self.world.vaults.is_name_deleted(name) {
+            Some(true) => Err(Refusal::deleted(self.family, name)),
+            Some(false) => Err(Refusal::being_deleted(self.family, name)),
+            None => Ok(()),
+        }
+    }
+
     fn set_secret(&self, name: &str) -> Written {
         self.authorise("secrets/setSecret/action", "set", name)?;
         check_name(name)?;
         let (body, vaults) = (self.body()?, &self.world.vaults);
-        if vaults.is_name_deleted(name) {
-            return Err(Refusal::deleted(Family::Secrets, name));
-        }
+        self.free(name)?;
         if vaults.object(Family::Certificates, name).is_some() {
             return Err(Refusal::bad_parameter("The secret is managed by a certificate."));
         }
@@ -89,9 +97,7 @@ impl Desk<'_> {
         self.authorise("certificates/create/action", "create", name)?;
         check_name(name)?;
         let (body, vaults) = (self.body()?, &self.world.vaults);
-        if vaults.is_name_deleted(name) {
-            return Err(Refusal::deleted(Family::Certificates, name));
-        }
+        self.free(name)?;
         if vaults.pending(name).is_some_and(|pending| pending.ready > Instant::now()) {
             return Err(Refusal::pending());
         }
@@ -111,6 +117,25 @@ impl Desk<'_> {
         Ok((202, bundle::operation(&self.call.host, &pending)))
     }
 
+    /// Changes the attributes of a version, and those of the key and the secret behind a certificate with it.
+    fn update(&self, name: &str, id: &str) -> Written {
+        let (family, vaults) = (self.family, &self.world.vaults);
+        let action = if family == Family::Secrets { "secrets/update/action" } else { "certificates/update/action" };
+        self.authorise(if self.world.options.frozen_versions { "" } else { action }, "update", name)?;
+        self.find(name, Some(id))?;
+        let enabled = self.body()?["attributes"]["enabled"].as_bool();
+        let changed = vaults.change(name, id, |version| version.enabled = enabled.unwrap_or(version.enabled));
+        let (object, at) = changed.ok_or_else(|| Refusal::not_found(family, name))?;
+        let version = &object.versions[at];
+        let bundle = match family {
+            Family::Certificates => bundle::certificate(&self.call.host, &object, version).unwrap_or_default(),
+            _ => {
+                json!({"id": bundle::id(&self.call.host, family, name, Some(id)), "attributes": bundle::attributes(version), "tags": version.tags})
+            }
+        };
+        Ok((200, bundle))
+    }
+
     fn pending(&self, name: &str) -> Written {
         self.authorise("certificates/read", "get", name)?;
         let pending = self.world.vaults.pending(name).ok_or_else(|| Refusal::no_pending(name))?;
@@ -120,7 +145,11 @@ impl Desk<'_> {
     fn delete(&self, name: &str) -> Written {
         let action = if self.family == Family::Secrets { "secrets/delete" } else { "certificates/delete" };
         self.authorise(action, "delete", name)?;
-        let gone = self.world.vaults.delete(self.family, name).ok_or_else(|| Refusal::not_found(self.family, name))?;
+        let gone = self
+            .world
+            .vaults
+            .delete(self.family, name, self.world.options.deletion_time)
+            .ok_or_else(|| Refusal::not_found(self.family, name))?;
         let bundle = bundle::deleted(&self.call.host, self.family, &gone, now());
         bundle.map(|bundle| (200, bundle)).ok_or_else(|| Refusal::not_found(self.family, name))
     }

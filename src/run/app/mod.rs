@@ -25,6 +25,26 @@ use serde_json::json;
 use std::fmt::Write as _;
 
 pub(super) async fn run(context: &Context, args: &AppArgs) -> Result<u8> {
+    let outcome = acted(context, args).await;
+    // Whoever asked for JSON gets it, whatever came of it.
+    if let (Err(error), true) = (&outcome, context.global.json) {
+        super::closing::failed(context, command(&args.action), error)?;
+    }
+    outcome
+}
+
+fn command(action: &AppAction) -> &'static str {
+    match action {
+        AppAction::Create(_) => "app create",
+        AppAction::Show(_) => "app show",
+        AppAction::Consent(_) => "app consent",
+        AppAction::Rotate(_) => "app rotate",
+        AppAction::Remove(_) => "app remove",
+        AppAction::Manifest(_) => "app manifest",
+    }
+}
+
+async fn acted(context: &Context, args: &AppArgs) -> Result<u8> {
     match &args.action {
         AppAction::Create(create) => Box::pin(create::run(context, args, create)).await,
         AppAction::Show(show) => show::run(context, args, show).await,
@@ -61,13 +81,17 @@ fn print_script(context: &Context, hands: &Hands<'_>) -> Result<()> {
     }
     let mut text = String::new();
     for call in &script {
-        let made = if call.made { "  (asked now)" } else { "" };
+        let made = match (call.made, call.changes) {
+            (true, _) => "  (asked now)",
+            (false, true) => "",
+            (false, false) => "  (asked then)",
+        };
         let _ = writeln!(text, "{:<6} {}{made}", call.method, call.url);
         if let Some(body) = &call.body {
             let _ = writeln!(text, "       {body}");
         }
     }
-    let changes = script.iter().filter(|call| !call.made).count();
+    let changes = script.iter().filter(|call| call.changes).count();
     let _ = writeln!(text, "{changes} calls would change something; none was made");
     print_data(&text)
 }

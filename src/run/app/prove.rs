@@ -4,21 +4,23 @@
 use super::{admin::Admin, screen::Screen};
 use crate::{
     api::{
-        catalogue::Catalogue,
+        catalogue::{Catalogue, Source},
         glance::glance,
         hunting::{self, Api, DEADLINE, Dropped},
-        pages,
+        links,
     },
+    collect::pull::unlicensed,
     error::{Error, Kind, Result},
     identity::{Directory, claims},
     run::{
         allowed, proof,
         wire::{self, Tenant, settings_api},
     },
-    settings::{Assertion, Credential, Profile, Sign},
-    setup::{Claim, CredentialKind, Prover, Watch, count_down},
-    transport::{Budget, Call},
+    settings::{Assertion, Credential, Endpoint, Profile, Sign},
+    setup::{Claim, CredentialKind, Planned, Prover, Watch, count_down},
+    transport::{Budget, Call, ServiceFault},
 };
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// How long a token is waited for, and the call of an API after that.
@@ -42,17 +44,60 @@ impl Prover for Proving<'_> {
     async fn prove(&self, claim: &Claim) -> Result<()> {
         let profile = self.profile(claim);
         let watch = self.admin.screen();
-        let apis: Vec<Api> = allowed::HUNTERS.into_iter().filter(|api| claim.granted.iter().any(|one| one.api == *api)).collect();
-        if apis.is_empty() {
-            self.token(&profile, Api::Graph, &[], watch).await?;
-            return Ok(());
-        }
-        for api in apis {
-            let roles: Vec<&str> = claim.granted.iter().filter(|one| one.api == api).map(|one| one.role.as_str()).collect();
+        for (api, roles) in claimed(claim) {
             self.token(&profile, api, &roles, watch).await?;
             self.call(&profile, api, &roles, watch).await?;
         }
         Ok(())
+    }
+
+    fn plan(&self, claim: &Claim) -> Result<Vec<Planned>> {
+        let cloud = &self.admin.profile.cloud;
+        let authority = cloud.authority.as_str().trim_end_matches('/');
+        let mut calls = Vec::new();
+        for (api, roles) in claimed(claim) {
+            let endpoint = cloud.endpoint(settings_api(api))?;
+            let form = json!({"grant_type": "client_credentials", "client_id": claim.app_id, "scope": endpoint.scope});
+            calls.push(then("POST", format!("{authority}/{}/oauth2/v2.0/token", self.admin.tenant), Some(form)));
+            match cheapest(api, &roles)? {
+                Some(Cheap::Hunt) => {
+                    let url = harmless(api, endpoint, &self.admin.tenant).url();
+                    calls.push(then("POST", url.to_string(), Some(json!({"Query": HARMLESS}))));
+                }
+                Some(Cheap::Look(_, path)) => calls.push(then("GET", pages::below(&endpoint.url, &path)?.to_string(), None)),
+                None => {}
+            }
+        }
+        Ok(calls)
+    }
+}
+
+/// A call of the proof, which changes nothing.
+fn then(method: &str, url: String, body: Option<Value>) -> Planned {
+    Planned { method: method.to_owned(), url, body, made: false, changes: false }
+}
+
+/// The APIs of which something was granted, and what; Graph with nothing, where nothing was.
+fn claimed(claim: &Claim) -> Vec<(Api, Vec<&str>)> {
+    let roles = |api: Api| -> Vec<&str> { claim.granted.iter().filter(|one| one.api == api).map(|one| one.role.as_str()).collect() };
+    let all = allowed::HUNTERS.into_iter().map(|api| (api, roles(api)));
+    let some: Vec<(Api, Vec<&str>)> = all.filter(|(_, roles)| !roles.is_empty()).collect();
+    if some.is_empty() { vec![(Api::Graph, Vec::new())] } else { some }
+}
+
+/// A query of no table.
+const HARMLESS: &str = "print 1";
+
+fn harmless(api: Api, endpoint: &Endpoint, tenant: &str) -> hunting::Request {
+    hunting::Request {
+        api,
+        endpoint: endpoint.url.clone(),
+        scope: endpoint.scope.clone(),
+        lane: format!("{tenant}/{api}"),
+        query: HARMLESS.to_owned(),
+        timespan: None,
+        deadline: DEADLINE,
+        gateway_tries: None,
     }
 }
 
@@ -133,22 +178,21 @@ impl Proving<'_> {
         let budget = Budget::new(BUDGET);
         match cheap {
             Cheap::Hunt => {
-                let request = hunting::Request {
-                    api,
-                    endpoint: endpoint.url.clone(),
-                    scope: endpoint.scope.clone(),
-                    lane: format!("{}/{api}", tenant.id),
-                    query: "print 1".to_owned(),
-                    timespan: None,
-                    deadline: DEADLINE,
-                    gateway_tries: None,
-                };
+                let request = harmless(api, endpoint, &tenant.id);
                 hunting::hunt(&transport, tenant.app.as_ref(), &request, &budget, &mut Dropped).await.map(drop)
             }
-            Cheap::Look(path) => {
-                let url = pages::below(&endpoint.url, path)?;
+            Cheap::Look(source, path) => {
+                let url = links::below(&endpoint.url, path)?;
                 let call = Call::get(format!("looking at {path}"), url, format!("{}/{api}", tenant.id)).bearer(&endpoint.scope);
-                glance(&transport, tenant.app.as_ref(), &call, &budget).await.map(drop)
+                let looked = glance(&transport, tenant.app.as_ref(), &call, &budget).await;
+                let Err(error) = looked else { return Ok(()) };
+                // An empty inventory is an answer; and it is no fault of the application where a product is not licensed.
+                if source.none_on_404 && ServiceFault::of(&error).is_some_and(|fault| fault.status == Some(404)) {
+                    return Ok(());
+                }
+                let unlicensed = unlicensed(&error, source).ok_or(error)?;
+                self.admin.screen().warn(&format!("{path} of {} was not to be had: {unlicensed}", api.title()));
+                Ok(())
             }
         }
     }
@@ -159,7 +203,7 @@ const LACKING: &str = "RolesMissing";
 /// A call that costs little.
 enum Cheap {
     Hunt,
-    Look(String),
+    Look(Box<Source>, String),
 }
 
 /// A query of no table where hunting is allowed, else one item of a source that is.
@@ -170,7 +214,7 @@ fn cheapest(api: Api, roles: &[&str]) -> Result<Option<Cheap>> {
     let roles: Vec<String> = roles.iter().map(|&role| role.to_owned()).collect();
     let catalogue = Catalogue::built_in()?;
     let mut open = catalogue.iter().filter(|source| source.api == api && !source.permission.is_empty() && source.is_open_to(&roles));
-    Ok(open.find_map(crate::api::catalogue::Source::glance).map(Cheap::Look))
+    Ok(open.find_map(|source| Some(Cheap::Look(Box::new(source.clone()), source.glance()?))))
 }
 
 /// 2, 4, 8, 16, 16 ... seconds, up to a limit.

@@ -59,13 +59,14 @@ fn tell(context: &Context, admin: &Admin, done: &Rotated) -> Result<()> {
     if context.global.json {
         return print_json(&json!({
             "app_id": done.app_id, "tenant": admin.tenant, "vault": done.vault, "vault_name": done.vault_name,
-            "credential": done.kind.word(), "expires": expires, "removed": done.removed,
+            "credential": done.kind.word(), "expires": expires, "removed": done.removed, "disabled": done.disabled,
         }));
     }
     print_data(&rows(&[
         ("application (client) id", done.app_id.clone()),
         ("credential", format!("{} `{}` in {}", done.kind.word(), done.vault_name, done.vault)),
         ("expires", expires.unwrap_or_else(|| "unknown".to_owned())),
-        ("old ones removed", done.removed.len().to_string()),
+        ("removed", format!("{} of the registration's older credentials", done.removed.len())),
+        ("disabled", format!("{} older versions in the vault, which keeps them", done.disabled.len())),
     ]))
 }

@@ -53,7 +53,7 @@ fn told(context: &Context, args: &ExportArgs, written: &[Exported], left_out: &[
     for table in written {
         let place =
             if table.path.is_empty() { args.output.display().to_string() } else { args.output.join(&table.path).display().to_string() };
-        context.console.say(&format!("{}: {} in {place}", visible(&table.name), console::number_of(table.rows, "row")));
+        context.console.say(&format!("{}: {} in {place}", visible(&table.name), console::count(table.rows, "row")));
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::verify;
 use crate::{
     cli::SealArgs,
-    console::{number_of, print_data},
+    console::{self, print_data},
     error::{Error, Kind, Result},
     identity::{self, Proof, Signer},
     journal::{Event, Failure, RunEnded, RunStarted, Signatory},
@@ -95,7 +95,7 @@ fn told(context: &Context, dir: &Path) -> Result<u8> {
     context.console.say(&format!(
         "sealed {}: {}; `sha256sum -c SHA256SUMS` in it checks them all{check}",
         dir.display(),
-        number_of(sealed.files, "file")
+        console::count(sealed.files, "file")
     ));
     Ok(0)
 }

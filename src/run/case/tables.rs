@@ -35,8 +35,7 @@ fn words(case: &CaseView, tables: &[CaseTable], width: usize) -> String {
         let (rows, files) = (console::grouped(table.rows), table.files.len().to_string());
         listed.add_row([visible(&table.name), rows, files, visible(&table.source), kind.to_owned()]);
     }
-    listed.set_width(u16::try_from(width).unwrap_or(u16::MAX)).set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
-    let mut text = format!("{}\n", listed.trim_fmt());
+    let mut text = format!("{}\n", console::laid_out(listed, Some(width)));
     let _ = writeln!(text, "\nircollect hunt --offline --case {} --kql '{} | take 10'", case.dir().display(), tables[0].name);
     text
 }

@@ -22,7 +22,7 @@ pub(super) fn run(context: &Context, case: &CaseView) -> Result<u8> {
     if report.ok {
         return Ok(0);
     }
-    let problems = console::number_of(report.problems.len() as u64, "problem");
+    let problems = console::count(report.problems.len() as u64, "problem");
     let message = format!("the case `{}` is not as it was written: {problems}", case.dir().display());
     Err(Error::new(Kind::Disk, message).with_code("VerificationFailed").hint("keep it as it is, and compare it with a copy made earlier"))
 }
@@ -70,9 +70,9 @@ fn findings(case: &CaseView, report: &Report) -> String {
         text,
         "case {} {verdict}: {}, {}, {}",
         case.dir().display(),
-        console::number_of(report.files, "file"),
+        console::count(report.files, "file"),
         console::size(report.bytes),
-        console::number_of(report.events, "journal event")
+        console::count(report.events, "journal event")
     );
     text
 }

@@ -7,7 +7,7 @@ use crate::{
         catalogue::Source,
         glance::glance,
         hunting::{self, Api, DEADLINE, Dropped, Request},
-        pages,
+        links,
     },
     error::{Error, Kind, Result},
     run::wire::{Tenant, settings_api},
@@ -57,7 +57,7 @@ pub(super) async fn look(checker: &Checker<'_>, tenant: &Tenant, source: &Source
 
 async fn look_at(checker: &Checker<'_>, tenant: &Tenant, source: &Source, path: &str) -> Result<()> {
     let endpoint = tenant.profile.cloud.endpoint(settings_api(source.api))?;
-    let url = pages::below(&endpoint.url, path)?;
+    let url = links::below(&endpoint.url, path)?;
     let doing = format!("looking at {}", source.full_name());
     let call = Call::get(doing, url, format!("{}/{}/check", tenant.id, source.api)).bearer(&endpoint.scope);
     match glance(&checker.transport(), tenant.app.as_ref(), &call, &budget(checker)).await {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     cli::CheckArgs,
-    console::print_data,
+    console::{self, print_data},
     error::{Error, Kind, Result},
     settings::Settings,
     transport::Transport,
@@ -45,7 +45,11 @@ pub(super) async fn run(context: &Context, args: &CheckArgs) -> Result<u8> {
         Err(error) if error.kind() == Kind::Interrupted => return Err(error),
         Err(error) => Report::new(asked::words(args), vec![Row::failed("configuration", &error)]),
     };
-    let shown = if context.global.json { json(&report)? } else { report.table(WIDTH) };
+    let shown = if context.global.json {
+        json(&report)?
+    } else {
+        report.table(context.looked_at().and_then(|width| u16::try_from(width).ok()).unwrap_or(WIDTH))
+    };
     print_data(&shown)?;
     Ok(report.exit)
 }
@@ -81,7 +85,9 @@ async fn all_profiles(checker: &Checker<'_>) -> Vec<Row> {
 fn configuration(settings: &Settings) -> Row {
     let place =
         settings.config.as_ref().map_or_else(|| "flags and variables, no file".to_owned(), |config| config.path.display().to_string());
-    let of = |profile: &crate::settings::Profile| format!("{} ({}, {} tenants)", profile.name, profile.cloud.name, profile.tenants.len());
+    let of = |profile: &crate::settings::Profile| {
+        format!("{} ({}, {})", profile.name, profile.cloud.name, console::count(profile.tenants.len() as u64, "tenant"))
+    };
     let profiles: Vec<String> = settings.profiles.iter().map(of).collect();
     Row::new("configuration", Status::Ok, format!("{place}: {}", profiles.join(", ")))
 }

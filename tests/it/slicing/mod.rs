@@ -1,6 +1,6 @@
 //! Slicing held against a service in memory: whatever the rows, the caps and the refusals, what is stored is the table, each row once.
 
-mod service;
+pub(crate) mod service;
 
 use ircollect::{
     collect::{HuntJob, Observer, SliceMode, Subject, hunt, report},
@@ -8,7 +8,7 @@ use ircollect::{
     store::Case,
     time::Window,
 };
-use proptest::prelude::*;
+use proptest::{prelude::*, test_runner::TestRunner};
 use service::{Habits, Piece, Row, Service, TICKS_A_SECOND, tick, time};
 use std::{
     path::Path,
@@ -36,11 +36,14 @@ struct Ask {
     reconcile: bool,
     concurrency: usize,
     seconds: i64,
+    /// Ticks that the window begins later and ends earlier.
+    trim: (i64, i64),
 }
 
 impl Default for Ask {
     fn default() -> Self {
-        Self { text: "DeviceEvents", mode: SliceMode::Auto, resume: false, reconcile: false, concurrency: 3, seconds: 30 * 86_400 }
+        let (mode, seconds) = (SliceMode::Auto, 30 * 86_400);
+        Self { text: "DeviceEvents", mode, resume: false, reconcile: false, concurrency: 3, seconds, trim: (0, 0) }
     }
 }
 
@@ -50,7 +53,7 @@ fn start() -> i64 {
 
 impl Ask {
     fn window(&self) -> Window {
-        Window::new(time(start()), time(start() + self.seconds * TICKS_A_SECOND)).unwrap()
+        Window::new(time(start() + self.trim.0), time(start() + self.seconds * TICKS_A_SECOND - self.trim.1)).unwrap()
     }
 
     fn job(&self, case: &Case, habits: &Habits) -> HuntJob {
@@ -125,11 +128,12 @@ fn ids(dir: &Path, report: &report::Job) -> Vec<u64> {
     ids
 }
 
-/// Asserts that a job is whole, that it is the table, and that it is one file.
+/// Asserts that a job is whole, that it is the table within its window, and that it is one file.
 #[track_caller]
 fn assert_is_table(dir: &Path, report: &report::Job, service: &Service) {
     assert_eq!(report.status, report::JobStatus::Complete, "{report:#?}");
-    let mut expected: Vec<u64> = service.rows().iter().map(|row| row.id).collect();
+    let (from, to) = (tick(report.window.from), tick(report.window.to));
+    let mut expected: Vec<u64> = service.rows().iter().filter(|row| (from..to).contains(&row.tick)).map(|row| row.id).collect();
     expected.sort_unstable();
     assert_eq!(ids(dir, report), expected);
     assert_eq!((report.rows, report.files.len()), (expected.len() as u64, 1), "{report:#?}");
@@ -310,7 +314,7 @@ fn rows_that_arrive_late_are_fetched_and_said() {
     let service = Service::new(rows.clone(), habits);
     let report = ask.run(dir.path(), &service);
     assert_is_table(dir.path(), &report, &service);
-    assert_eq!((report.rows, report.counted), (3_002, Some(3_002)));
+    assert_eq!((report.rows, report.counted, report.difference), (3_002, Some(3_002), Some(0)));
     assert!(report.notes.iter().any(|note| note.contains("arrived late")), "{:?}", report.notes);
     let fetched = service.asked.lock().unwrap().len();
     assert_eq!(fetched, 1 + 4 + 1, "one slice is fetched once more, not all");
@@ -327,9 +331,31 @@ fn a_count_that_stays_higher_is_a_gap_and_is_looked_at_again() {
     let report = ask.run(dir.path(), &service);
     assert_eq!((report.status, report.exit_code(), report.counted), (report::JobStatus::Partial, 6, Some(102)), "{report:#?}");
     assert!(report.gaps[0].reason.contains("1 more than are stored"), "{report:#?}");
+    assert_eq!(report.difference, Some(1));
     let again = Ask { resume: true, ..Ask::default() }.run(dir.path(), &service);
     assert_is_table(dir.path(), &again, &service);
     assert_eq!(again.counted, Some(102));
+}
+
+#[test]
+fn rows_that_age_out_are_said_and_never_called_equal() {
+    let dir = tempfile::tempdir().unwrap();
+    let ask = Ask { concurrency: 1, ..Ask::default() };
+    // The whole, a histogram and four slices; by the count at the end, the first day is gone.
+    let aged = Some((7, start() + 86_400 * TICKS_A_SECOND));
+    let service = Service::new(spread_out(3_000, 0, ask.seconds), Habits { rows_cap: 1_000, aged, ..Habits::default() });
+    let report = ask.run(dir.path(), &service);
+    let counted = service.rows().len() as u64;
+    assert!((2_800..2_950).contains(&counted), "{counted}");
+    assert_eq!((report.status, report.rows, report.counted), (report::JobStatus::Complete, 3_000, Some(counted)), "{report:#?}");
+    assert_eq!(report.difference, Some(i64::try_from(counted).unwrap() - 3_000));
+    assert!(report.notes.iter().any(|note| note.contains("age out")), "{:?}", report.notes);
+    let journal = std::fs::read_to_string(dir.path().join("journal.jsonl")).unwrap();
+    let ended = journal.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let ended = ended.into_iter().find(|event| event["event"] == "job-ended").unwrap();
+    assert_eq!((&ended["rows"], &ended["counted"]), (&3_000.into(), &counted.into()), "{ended}");
+    assert_eq!(ended["difference"], report.difference.unwrap(), "{ended}");
+    assert!(ended["counted_at"].is_string() && ended["notes"][0].as_str().unwrap().contains("age out"), "{ended}");
 }
 
 #[test]
@@ -351,6 +377,7 @@ struct World {
     habits: Habits,
     text: &'static str,
     concurrency: usize,
+    trim: (i64, i64),
     /// After how many calls each run dies, one after another, and how.
     deaths: Vec<(u32, bool)>,
 }
@@ -369,18 +396,35 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
     })
 }
 
+/// Where the window begins and ends: where the company's time does, or anywhere, or at a row or a tick beside one.
+fn trims() -> impl Strategy<Value = Option<[(prop::sample::Index, i64); 2]>> {
+    proptest::option::of([(any::<prop::sample::Index>(), -1_i64..2), (any::<prop::sample::Index>(), -1_i64..2)])
+}
+
+fn trimmed(rows: &[Row], edges: Option<[(prop::sample::Index, i64); 2]>) -> (i64, i64) {
+    let length = 30 * 86_400 * TICKS_A_SECOND;
+    let Some(edges) = edges.filter(|_| !rows.is_empty()) else { return (0, 0) };
+    let [a, b] = edges.map(|(index, beside)| (rows[index.index(rows.len())].tick - start() + beside).clamp(0, length));
+    let (from, to) = (a.min(b), a.max(b));
+    if from < to { (from, length - to) } else { (0, 0) }
+}
+
 fn world() -> impl Strategy<Value = World> {
     let habits = (3_u64..60, 600_u64..20_000, prop_oneof![Just(0.0), 0.0..0.3], any::<u64>(), 0_usize..5);
-    let texts = prop_oneof![Just("DeviceEvents"), Just("DeviceEvents | project Id"), Just("DeviceTvmSoftwareInventory")];
+    let texts = prop_oneof![Just("DeviceEvents"), Just("DeviceEvents | project Id"), Just(TIMELESS)];
     let deaths = proptest::collection::vec((1_u32..20, any::<bool>()), 0..3);
-    (rows(), habits, texts, 1_usize..5, deaths).prop_map(
-        |(rows, (rows_cap, bytes_cap, refused, seed, unknown), text, concurrency, deaths)| {
+    (rows(), habits, texts, 1_usize..5, deaths, trims()).prop_map(
+        |(rows, (rows_cap, bytes_cap, refused, seed, unknown), text, concurrency, deaths, edges)| {
             let unknown: &'static [&'static str] = [&[][..], &["IrBytes"], &["IrBin"], &["IrTime"], &["IrFirst"]][unknown];
             let habits = Habits { rows_cap, bytes_cap, refused, unknown, seed, ..Habits::default() };
-            World { rows, habits, text, concurrency, deaths }
+            let trim = trimmed(&rows, edges.filter(|_| text != TIMELESS));
+            World { rows, habits, text, concurrency, trim, deaths }
         },
     )
 }
+
+/// A table without a time: every window holds all of it.
+const TIMELESS: &str = "DeviceTvmSoftwareInventory";
 
 /// Worlds that are tried: each takes as many files to disk as the service gives answers.
 #[allow(clippy::disallowed_methods, reason = "a variable makes it long")]
@@ -400,34 +444,54 @@ fn held(dir: &Path) -> Vec<Piece> {
     held.map(|held| (tick(held.from), tick(held.to), held.part.map(|(index, of)| (index.into(), of.into())))).collect()
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+/// Whatever the rows, the caps, the refusals, and however often a run dies: in the end the table is stored, each row once, and nothing
+/// that was stored is asked for again.
+#[test]
+fn what_is_stored_is_the_table() {
+    let threads = if crate::support::is_long() { std::thread::available_parallelism().map_or(1, std::num::NonZero::get) } else { 1 };
+    let cases = cases() / u32::try_from(threads).unwrap();
+    std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..threads).map(|_| scope.spawn(|| worlds(cases))).collect();
+        runs.into_iter().for_each(|run| run.join().unwrap());
+    });
+}
 
-    /// Whatever the rows, the caps, the refusals, and however often a run dies: in the end the table is stored, each row once, and
-    /// nothing that was stored is asked for again.
-    #[test]
-    fn what_is_stored_is_the_table(world in world()) {
-        let dir = tempfile::tempdir().unwrap();
-        for (calls, softly) in &world.deaths {
-            let died = Some(*calls);
-            let habits = if *softly { Habits { dies: died, ..world.habits.clone() } } else { Habits { hangs: died, ..world.habits.clone() } };
-            let ask = Ask { text: world.text, concurrency: world.concurrency, resume: true, ..Ask::default() };
-            let before = held(dir.path());
-            let service = Service::new(world.rows.clone(), habits);
-            if *softly {
-                ask.run(dir.path(), &service);
-            } else {
-                ask.run_until_it_hangs(dir.path(), &service);
-            }
-            assert_asks_for_none_of(&service, &before);
-        }
-        let ask = Ask { text: world.text, concurrency: world.concurrency, resume: true, ..Ask::default() };
+fn worlds(cases: u32) {
+    let mut runner = TestRunner::new(ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() });
+    let outcome = runner.run(&world(), |world| {
+        is_stored(world);
+        Ok(())
+    });
+    outcome.unwrap_or_else(|error| panic!("{error}"));
+}
+
+fn is_stored(world: World) {
+    let dir = folder();
+    for (calls, softly) in &world.deaths {
+        let died = Some(*calls);
+        let habits = if *softly { Habits { dies: died, ..world.habits.clone() } } else { Habits { hangs: died, ..world.habits.clone() } };
+        let ask = Ask { text: world.text, concurrency: world.concurrency, trim: world.trim, resume: true, ..Ask::default() };
         let before = held(dir.path());
-        let service = Service::new(world.rows, world.habits);
-        let report = ask.run(dir.path(), &service);
-        assert_is_table(dir.path(), &report, &service);
+        let service = Service::new(world.rows.clone(), habits);
+        if *softly {
+            ask.run(dir.path(), &service);
+        } else {
+            ask.run_until_it_hangs(dir.path(), &service);
+        }
         assert_asks_for_none_of(&service, &before);
     }
+    let ask = Ask { text: world.text, concurrency: world.concurrency, trim: world.trim, resume: true, ..Ask::default() };
+    let before = held(dir.path());
+    let service = Service::new(world.rows, world.habits);
+    let report = ask.run(dir.path(), &service);
+    assert_is_table(dir.path(), &report, &service);
+    assert_asks_for_none_of(&service, &before);
+}
+
+/// A folder in memory where there is one: every answer of every world is synced, and no power will fail.
+fn folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
 }
 
 #[track_caller]

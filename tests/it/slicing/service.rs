@@ -21,33 +21,35 @@ use std::{
 
 /// A row: when, which, and how many bytes of padding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Row {
-    pub(super) tick: i64,
-    pub(super) id: u64,
-    pub(super) pad: u16,
+pub(crate) struct Row {
+    pub(crate) tick: i64,
+    pub(crate) id: u64,
+    pub(crate) pad: u16,
 }
 
 /// Ticks from and to, and which part of the rows by their hash.
-pub(super) type Piece = (i64, i64, Option<(u64, u64)>);
+pub(crate) type Piece = (i64, i64, Option<(u64, u64)>);
 
 /// How the service behaves.
 #[derive(Clone, Debug)]
-pub(super) struct Habits {
-    pub(super) rows_cap: u64,
-    pub(super) bytes_cap: u64,
+pub(crate) struct Habits {
+    pub(crate) rows_cap: u64,
+    pub(crate) bytes_cap: u64,
     /// Share of the questions that are refused by one wording or another, though they might have been answered.
-    pub(super) refused: f64,
+    pub(crate) refused: f64,
     /// Ways of counting that it does not know.
-    pub(super) unknown: &'static [&'static str],
+    pub(crate) unknown: &'static [&'static str],
     /// Says in the answer how many rows there are, and cuts at this many.
-    pub(super) stated_cap: Option<u64>,
+    pub(crate) stated_cap: Option<u64>,
     /// Rows that are there from this call on.
-    pub(super) late: Vec<(u32, Row)>,
+    pub(crate) late: Vec<(u32, Row)>,
+    /// From this call on, rows before this tick are there no more.
+    pub(crate) aged: Option<(u32, i64)>,
     /// From this call on every question fails, as after a lost connection.
-    pub(super) dies: Option<u32>,
+    pub(crate) dies: Option<u32>,
     /// From this call on nothing answers.
-    pub(super) hangs: Option<u32>,
-    pub(super) seed: u64,
+    pub(crate) hangs: Option<u32>,
+    pub(crate) seed: u64,
 }
 
 impl Default for Habits {
@@ -59,6 +61,7 @@ impl Default for Habits {
             unknown: &[],
             stated_cap: None,
             late: Vec::new(),
+            aged: None,
             dies: None,
             hangs: None,
             seed: 1,
@@ -67,24 +70,24 @@ impl Default for Habits {
 }
 
 /// The service, and what it was asked.
-pub(super) struct Service {
+pub(crate) struct Service {
     rows: Vec<Row>,
-    pub(super) habits: Habits,
+    pub(crate) habits: Habits,
     random: Mutex<fastrand::Rng>,
     calls: AtomicU32,
     rests: AtomicU32,
     /// Questions for rows, and whether they were answered.
-    pub(super) asked: Mutex<Vec<(Piece, bool)>>,
+    pub(crate) asked: Mutex<Vec<(Piece, bool)>>,
 }
 
-pub(super) const TICKS_A_SECOND: i64 = 10_000_000;
+pub(crate) const TICKS_A_SECOND: i64 = 10_000_000;
 
 /// The tick of a time, from 1970.
-pub(super) fn tick(time: Timestamp) -> i64 {
+pub(crate) fn tick(time: Timestamp) -> i64 {
     i64::try_from(time.as_nanosecond() / 100).unwrap()
 }
 
-pub(super) fn time(tick: i64) -> Timestamp {
+pub(crate) fn time(tick: i64) -> Timestamp {
     Timestamp::from_nanosecond(i128::from(tick) * 100).unwrap()
 }
 
@@ -148,7 +151,7 @@ impl Asked {
 }
 
 impl Row {
-    pub(super) fn json(&self, timeless: bool) -> String {
+    pub(crate) fn json(&self, timeless: bool) -> String {
         let mut text = String::new();
         if timeless {
             write!(text, r#"{{"Id":{}"#, self.id).unwrap();
@@ -164,21 +167,22 @@ impl Row {
 }
 
 impl Service {
-    pub(super) fn new(mut rows: Vec<Row>, habits: Habits) -> Self {
+    pub(crate) fn new(mut rows: Vec<Row>, habits: Habits) -> Self {
         rows.sort_unstable();
         let random = Mutex::new(fastrand::Rng::with_seed(habits.seed));
         Self { rows, habits, random, calls: AtomicU32::new(0), rests: AtomicU32::new(0), asked: Mutex::default() }
     }
 
-    pub(super) fn calls(&self) -> u32 {
+    pub(crate) fn calls(&self) -> u32 {
         self.calls.load(Ordering::SeqCst)
     }
 
     /// The rows that are there now.
-    pub(super) fn rows(&self) -> Vec<Row> {
+    pub(crate) fn rows(&self) -> Vec<Row> {
         let calls = self.calls();
         let late = self.habits.late.iter().filter(|(from, _)| *from <= calls).map(|(_, row)| *row);
-        let mut rows: Vec<Row> = self.rows.iter().copied().chain(late).collect();
+        let edge = self.habits.aged.filter(|(from, _)| *from <= calls).map_or(i64::MIN, |(_, edge)| edge);
+        let mut rows: Vec<Row> = self.rows.iter().copied().chain(late).filter(|row| row.tick >= edge).collect();
         rows.sort_unstable();
         rows
     }
@@ -228,7 +232,8 @@ impl Service {
         if let Some(refusal) = self.refusal(&asked, question) {
             return Err(refusal);
         }
-        let here = if self.habits.late.is_empty() { None } else { Some(self.rows()) };
+        let moving = !self.habits.late.is_empty() || self.habits.aged.is_some();
+        let here = moving.then(|| self.rows());
         let found = Self::found(here.as_deref().unwrap_or(&self.rows), &asked);
         rows.begin()?;
         match (asked.counts, asked.bins) {
