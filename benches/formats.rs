@@ -14,7 +14,7 @@
 #[allow(dead_code, reason = "each bench takes what it needs")]
 mod beside;
 
-use beside::{Run, await_port, certificates, nginx, number, serve, show, timed, token};
+use beside::{Run, await_port, certificates, nginx, number, peak, serve, show, timed, token};
 use std::{
     fs::File,
     io::{BufWriter, Write},
