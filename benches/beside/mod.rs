@@ -82,7 +82,7 @@ pub(crate) fn token() -> String {
 pub(crate) fn nginx(folder: &Path, port: u16, [certificate, key]: [&Path; 2], http: &str, locations: &str) -> Option<Child> {
     let at = folder.display();
     let configuration = format!(
-        "daemon off;\npid {at}/nginx.pid;\nerror_log {at}/nginx.log;\nuser root;\nworker_processes 1;\nevents {{ }}\nhttp {{\n\
+        "daemon off;\nmaster_process off;\npid {at}/nginx.pid;\nerror_log {at}/nginx.log;\nuser root;\nworker_processes 1;\nevents {{ }}\nhttp {{\n\
          access_log off;\nsendfile on;\nclient_body_temp_path {at}/b;\nproxy_temp_path {at}/p;\nfastcgi_temp_path {at}/f;\nuwsgi_temp_path {at}/u;\n\
          scgi_temp_path {at}/s;\n{http}\nserver {{\nlisten 127.0.0.1:{port} ssl;\nssl_certificate {};\nssl_certificate_key {};\nroot {at};\n\
          {locations}\nlocation / {{ default_type application/json; return 200 '{}'; }}\n}}\n}}\n",

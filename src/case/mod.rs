@@ -10,7 +10,7 @@ mod tables;
 mod words;
 
 pub use coverage::{Coverage, Span, coverage};
-pub use export::{Exported, Selection, Target, export};
+pub use export::{Exported, LeftOut, Selection, Target, export};
 pub use report::{ReportOptions, report};
 pub use tables::{CaseTable, TableFile, table_of, tables};
 pub use words::words;

@@ -8,7 +8,7 @@ use super::{
     case::Case,
     commit::{Facts, Written},
     derive::{NdjsonFiles, derive},
-    draft::{Draft, Sealed},
+    draft::{Draft, Sealed, refuse_lines},
     place::{Format, Place},
     table::{About, Columns},
     workers::Workers,
@@ -19,7 +19,7 @@ use std::{mem, path::PathBuf, sync::Arc};
 /// The first rows are kept for whoever watches: so many, none longer than this.
 const FIRST: usize = 10;
 const SHORT: usize = 16 << 10;
-/// Rows are handed to the threads in batches of this many bytes.
+/// Rows are written, and handed to the threads, in batches of this many bytes.
 const BATCH: usize = 256 << 10;
 
 /// What the rows are to become.
@@ -52,6 +52,8 @@ pub struct Intake {
     wanted: Wanted,
     draft: Draft,
     batch: Vec<u8>,
+    /// Rows of the batch.
+    batched: u64,
     first: Vec<Vec<u8>>,
     workers: Workers,
 }
@@ -71,7 +73,8 @@ impl Case {
         let place = place.format(Format::Ndjson);
         let create = if wanted.keeps() { Draft::create } else { Draft::passing };
         let draft = create(&self.dir, place.clone())?;
-        Ok(Intake { dir: self.dir.clone(), place, wanted, draft, batch: Vec::new(), first: Vec::new(), workers: Workers::default() })
+        let (dir, workers) = (self.dir.clone(), Workers::default());
+        Ok(Intake { dir, place, wanted, draft, batch: Vec::new(), batched: 0, first: Vec::new(), workers })
     }
 
     /// Makes files part of the case, one after the other; what they replace gives way to the last. NDJSON comes first: whatever
@@ -97,7 +100,7 @@ impl Intake {
     /// # Errors
     /// [`Kind::Disk`](crate::error::Kind::Disk), [`Kind::Usage`](crate::error::Kind::Usage) for a format that was not built in.
     pub fn columns(&mut self, schema: &[Column]) -> Result<()> {
-        if self.draft.rows() > 0 || !self.workers.is_empty() {
+        if self.rows() > 0 || !self.workers.is_empty() {
             return Ok(());
         }
         let columns = Columns::declared(schema);
@@ -109,15 +112,13 @@ impl Intake {
     /// # Errors
     /// [`Kind::Disk`](crate::error::Kind::Disk).
     pub fn row(&mut self, row: &[u8]) -> Result<()> {
-        self.draft.row(row)?;
+        refuse_lines(row)?;
         if self.first.len() < FIRST && row.len() <= SHORT {
             self.first.push(row.to_vec());
         }
-        if self.workers.is_empty() {
-            return Ok(());
-        }
         self.batch.extend_from_slice(row);
         self.batch.push(b'\n');
+        self.batched += 1;
         if self.batch.len() >= BATCH { self.hand_on() } else { Ok(()) }
     }
 
@@ -128,6 +129,7 @@ impl Intake {
     pub fn restart(&mut self) -> Result<()> {
         self.workers = Workers::default();
         self.batch.clear();
+        self.batched = 0;
         self.first.clear();
         self.draft.restart()
     }
@@ -139,12 +141,12 @@ impl Intake {
 
     /// Returns the rows so far.
     pub fn rows(&self) -> u64 {
-        self.draft.rows()
+        self.draft.rows() + self.batched
     }
 
     /// Returns the bytes of NDJSON so far.
     pub fn bytes(&self) -> u64 {
-        self.draft.bytes()
+        self.draft.bytes() + self.batch.len() as u64
     }
 
     /// Ends the files and makes them durable. `schema` is the answer's, now that it is whole. It waits for the disk and for what is
@@ -167,12 +169,19 @@ impl Intake {
         Ok(Harvest { files })
     }
 
-    /// Hands a batch to every thread.
+    /// Hands a batch to every thread, and writes it.
     fn hand_on(&mut self) -> Result<()> {
-        if self.batch.is_empty() {
+        let rows = mem::take(&mut self.batched);
+        if rows == 0 {
             return Ok(());
         }
-        let batch = mem::replace(&mut self.batch, Vec::with_capacity(BATCH + (BATCH >> 2)));
-        self.workers.take(&Arc::new(batch))
+        let batch = Arc::new(mem::take(&mut self.batch));
+        self.workers.take(&batch)?;
+        self.draft.lines(&batch, rows)?;
+        // One that no thread has is written to again, unless a very long row made it large.
+        let free = Arc::into_inner(batch).filter(|batch| batch.capacity() <= 2 * BATCH);
+        self.batch = free.unwrap_or_else(|| Vec::with_capacity(BATCH + (BATCH >> 2)));
+        self.batch.clear();
+        Ok(())
     }
 }

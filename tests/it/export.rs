@@ -98,6 +98,28 @@ fn parquet_is_a_dataset() {
     assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
 }
 
+/// Reads the dataset as a whole, with tenant and query as columns.
+#[cfg(feature = "parquet")]
+const DATASET: &str = "
+import duckdb, sys
+rows = \"read_parquet(?, hive_partitioning = true, union_by_name = true)\"
+for row in duckdb.execute(f'select tenant, query, count(*), max(n) from {rows} group by all order by all', [sys.argv[1] + '/**/*.parquet']).fetchall(): print(*row)
+";
+
+#[cfg(feature = "parquet")]
+#[test]
+fn duckdb_reads_the_dataset_as_one_table() {
+    let bench = bench();
+    bench.run(&["case", "export", "--format", "parquet", "--output", "lake", "--query", "my query"]).expect(0);
+    let Some(python) = crate::round_trip::python() else { return };
+    let output = Command::new(python).args(["-c", DATASET]).arg(bench.path("lake")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let found = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<&str> = found.lines().collect();
+    assert!(lines[0].starts_with("tenant-a my-query") && lines[0].ends_with(" 3 8"), "{lines:?}");
+    assert!(lines[1].starts_with("tenant-b my-query") && lines[1].ends_with(" 1 12345678901234567890123"), "{lines:?}");
+}
+
 #[test]
 fn one_query_to_one_file_and_one_window_of_it() {
     let bench = bench();
@@ -136,6 +158,34 @@ fn sqlite_is_read_by_its_own_shell() {
         "ok",
     ];
     assert_eq!(String::from_utf8(output.stdout).unwrap().lines().collect::<Vec<_>>(), expected);
+}
+
+/// Stores rows as CSV alone, as `hunt --format csv` does.
+pub(crate) fn store_csv(bench: &Bench, name: &str) {
+    let case = open(&bench.case());
+    let job = Job { id: name.into(), kind: Work::Hunt, name: name.into(), tenant: "tenant-a".into(), ..Job::default() };
+    case.journal().append(Event::JobStarted(JobStarted { job: job.clone(), resumed: false })).unwrap();
+    let mut draft = case.draft(&case.reserve(&Place::hunt("tenant-a", name, None, Format::Csv))).unwrap();
+    draft.write(b"n\r\n1\r\n").unwrap();
+    case.commit(draft.seal().unwrap(), Facts { job: job.clone(), ..Facts::default() }).unwrap();
+    case.journal().append(Event::JobEnded(JobEnded { job, status: Outcome::Complete, rows: 1, ..JobEnded::default() })).unwrap();
+}
+
+#[test]
+fn rows_that_are_not_stored_as_ndjson_are_named_and_not_passed_over() {
+    let bench = bench();
+    store_csv(&bench, "tables only");
+    let export = |output: &str, more: &[&str]| bench.run(&[&["case", "export", "--format", "json", "--output", output][..], more].concat());
+    let alone = export("alone", &["--query", "tables only"]).expect(6);
+    for word in ["tables only", "stored as csv, not as NDJSON", "--format ndjson", ".csv"] {
+        assert!(alone.stderr.contains(word), "no `{word}`: {}", alone.stderr);
+    }
+    let all = export("all", &["--json"]).expect(6);
+    let told = all.json();
+    assert_eq!((told["tables"].as_array().unwrap().len(), told["left_out"][0]["name"].as_str()), (3, Some("tables only")), "{told}");
+    assert!(all.stderr.contains("tables only"), "{}", all.stderr);
+    assert_eq!(manifest(&bench.path("all/manifest.json"))["left_out"], told["left_out"]);
+    export("rest", &["--query", "my query", "--source", "sign-ins"]).expect(0);
 }
 
 #[test]

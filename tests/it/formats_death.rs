@@ -36,17 +36,16 @@ fn rounds() -> u64 {
 
 /// The rows of each format's file, sorted, as far as they can be compared without a schema: how many, and the lines of the text formats.
 fn held(case: &Path, job: &Value) -> BTreeMap<String, Vec<String>> {
-    let files = job["files"].as_array().unwrap();
-    let mut held = BTreeMap::new();
-    for file in files {
+    let mut held: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for file in job["files"].as_array().unwrap() {
         let (path, format) = (case.join(text(&file["path"])), text(&file["format"]));
-        let mut lines: Vec<String> = match format {
+        let lines: Vec<String> = match format {
             "parquet" => vec![file["rows"].to_string()],
             _ => std::fs::read_to_string(path).unwrap().lines().map(|line| line.trim_end_matches(',').to_owned()).collect(),
         };
-        lines.sort();
-        assert!(held.insert(format.to_owned(), lines).is_none(), "two files of {format}: {job}");
+        held.entry(format.to_owned()).or_default().extend(lines);
     }
+    held.values_mut().for_each(|lines| lines.sort());
     held
 }
 
@@ -54,30 +53,46 @@ fn held(case: &Path, job: &Value) -> BTreeMap<String, Vec<String>> {
 fn a_kill_at_any_moment_with_four_formats_loses_nothing() {
     let site = slow();
     for slices in ["off", "2d"] {
-        let arguments = [&["hunt", "--kql", ROWS, "--slice", slices, "--format", ALL, "--resume"], &WINDOW[..]].concat();
-        let began = Instant::now();
-        let whole = site.summary(0, &[&arguments[..], &["--case", &format!("whole-{slices}")]].concat());
-        let length = u64::try_from(began.elapsed().as_micros()).unwrap();
-        let expected = held(&site.bench.path(&format!("whole-{slices}")), &whole["jobs"][0]);
-        assert_eq!(expected.keys().collect::<Vec<_>>(), FORMATS);
-        let name = format!("killed-{slices}");
-        let case = site.bench.path(&name);
-        for _ in 0..rounds() / 2 {
-            let mut child = site.command(&arguments).args(["--case", &name]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-            std::thread::sleep(Duration::from_micros(fastrand::u64(..length)));
-            child.kill().unwrap();
-            child.wait().unwrap();
-            if case.join("case.json").exists() {
-                site.run(&["case", "verify", "--case", &name]).expect(0);
-            }
-        }
-        let resumed = site.summary(0, &[&arguments[..], &["--case", &name]].concat());
-        assert_eq!(held(&case, &resumed["jobs"][0]), expected, "--slice {slices}");
-        site.run(&["case", "verify", "--case", &name]).expect(0);
-        assert_eq!(summary::leftovers(&case), Vec::<std::path::PathBuf>::new());
-        let files: Vec<_> = summary::files_below(&case.join("data"));
-        assert_eq!(files.len(), 4, "one file a format and no other: {files:?}");
+        let files = survive(&site, &["--slice", slices]);
+        assert_eq!(files, 4, "one file a format and no other");
     }
+}
+
+#[test]
+fn a_kill_at_any_moment_with_a_folder_a_day_loses_nothing() {
+    let site = slow();
+    for slices in ["off", "2d"] {
+        let files = survive(&site, &["--slice", slices, "--parts"]);
+        assert!(files > 4 && files % 4 == 0, "a file a day and format, and no other: {files}");
+    }
+}
+
+/// Kills a run so many times, each time somewhere, and lets the last one end. Returns how many files lie there then.
+fn survive(site: &Site, more: &[&str]) -> usize {
+    let arguments = [&["hunt", "--kql", ROWS, "--format", ALL, "--resume"], more, &WINDOW[..]].concat();
+    let (whole, killed) = (format!("whole{}", more.concat()), format!("killed{}", more.concat()));
+    let began = Instant::now();
+    let job = site.summary(0, &[&arguments[..], &["--case", &whole]].concat())["jobs"][0].clone();
+    let length = u64::try_from(began.elapsed().as_micros()).unwrap();
+    let expected = held(&site.bench.path(&whole), &job);
+    assert_eq!(expected.keys().collect::<Vec<_>>(), FORMATS);
+    let case = site.bench.path(&killed);
+    for _ in 0..rounds() / 2 {
+        let mut child = site.command(&arguments).args(["--case", &killed]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_micros(fastrand::u64(..length)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if case.join("case.json").exists() {
+            site.run(&["case", "verify", "--case", &killed]).expect(0);
+        }
+    }
+    let resumed = site.summary(0, &[&arguments[..], &["--case", &killed]].concat());
+    assert_eq!(held(&case, &resumed["jobs"][0]), expected, "{more:?}");
+    site.run(&["case", "verify", "--case", &killed]).expect(0);
+    assert_eq!(summary::leftovers(&case), Vec::<std::path::PathBuf>::new());
+    let (files, told) = (summary::files_below(&case.join("data")).len(), resumed["jobs"][0]["files"].as_array().unwrap().len());
+    assert_eq!(files, told, "no other file lies there");
+    files
 }
 
 #[test]
@@ -89,11 +104,12 @@ fn a_disk_that_fills_at_any_stage_leaves_what_was_whole() {
         json["jobs"][0]["files"].as_array().unwrap().iter().map(|file| file["bytes"].as_u64().unwrap()).sum()
     };
     let mut refused = 0;
-    for percent in [20, 45, 70, 85, 95, 101, 110] {
+    let stages = [20, 45, 70, 85, 95, 101, 110].map(|percent| (percent, false)).into_iter().chain([(50, true), (101, true), (150, true)]);
+    for (percent, parts) in stages {
         let slices = if percent % 2 == 0 { "2d" } else { "off" };
         let Some(disk) = Mounted::tmpfs(&format!("{}k", needed * percent / 100 / 1024 + 100)) else { return };
         let case = disk.path().join("case").display().to_string();
-        let full = [&arguments(slices)[..], &["--case", &case]].concat();
+        let full = [&arguments(slices)[..], &["--case", &case], if parts { &["--parts"][..] } else { &[] }].concat();
         let outcome = site.run(&full);
         assert!([0, 7].contains(&outcome.code), "{percent} %: {}\n{}", outcome.code, outcome.stderr);
         refused += u32::from(outcome.code == 7);
@@ -101,8 +117,10 @@ fn a_disk_that_fills_at_any_stage_leaves_what_was_whole() {
         disk.grow("256m");
         let job = site.run(&full).expect(0).json()["jobs"][0].clone();
         assert_eq!(held(Path::new(&case), &job).keys().collect::<Vec<_>>(), FORMATS);
+        let told = job["files"].as_array().unwrap().len();
+        assert!(parts && told > 4 || told == 4, "{job}");
         site.run(&["case", "verify", "--case", &case]).expect(0);
-        assert_eq!(summary::files_below(&Path::new(&case).join("data")).len(), 4, "{percent} %");
+        assert_eq!(summary::files_below(&Path::new(&case).join("data")).len(), told, "{percent} %");
     }
     assert!(refused >= 4, "the disk was full {refused} times only");
 }

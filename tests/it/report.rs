@@ -63,6 +63,14 @@ fn it_stands_beside_the_case_or_where_it_is_wanted() {
     bench.run(&["case", "verify"]).expect(0);
 }
 
+#[test]
+fn rows_that_it_does_not_read_are_said_to_be_there() {
+    let bench = Bench::new();
+    crate::export::store_csv(&bench, "tables only");
+    let page = bench.run(&["case", "report", "--output", "-"]).expect(0).stdout;
+    assert!(page.contains("stored as csv, not as NDJSON"), "{page}");
+}
+
 #[cfg(feature = "lab")]
 mod of_a_tenant {
     use super::*;

@@ -27,7 +27,7 @@ struct Row {
     cells: Vec<Option<String>>,
 }
 
-const COLUMNS: [(&str, &str); 10] = [
+const COLUMNS: [(&str, &str); 12] = [
     ("Timestamp", "DateTime"),
     ("Text", "String"),
     ("Long", "Int64"),
@@ -38,11 +38,15 @@ const COLUMNS: [(&str, &str); 10] = [
     ("text", "String"),
     ("", "String"),
     ("Zeit \u{2028}\"=", "String"),
+    ("Twice", "String"),
+    ("Twice", "Int64"),
 ];
 
-/// The name that a column has in the tables.
-fn named(name: &str) -> &str {
-    if name.is_empty() { "_" } else { name }
+/// The names that the columns have in the tables: none is empty, and no two are equal.
+fn names() -> Vec<&'static str> {
+    let mut names = COLUMNS.map(|(name, _)| if name.is_empty() { "_" } else { name });
+    names[COLUMNS.len() - 1] = "Twice_2";
+    names.to_vec()
 }
 
 fn rows(count: u64) -> Vec<Row> {
@@ -90,6 +94,9 @@ fn row(number: u64) -> Row {
             _ => sent.push(format!("{}: {json}", quoted(name))),
         }
     }
+    let [first, second] = [hostile_text(), fastrand::i64(..).to_string()];
+    sent.push(format!("\"Twice\":{},\"Twice\": {second}", quoted(&first)));
+    cells.extend([Some(first), Some(second)]);
     sent.push(r##""@odata.type":"#microsoft.graph.security.huntingRowResult""##.to_owned());
     fastrand::shuffle(&mut sent);
     Row { sent: format!("{{{}}}", sent.join(",")), cells }
@@ -144,8 +151,7 @@ fn csv_cell(index: usize, cell: Option<&str>) -> String {
 
 fn check_csv(path: &Path, rows: &[Row]) {
     let mut reader = csv::Reader::from_path(path).unwrap();
-    let head: Vec<&str> = COLUMNS.iter().map(|(name, _)| named(name)).collect();
-    assert_eq!(reader.headers().unwrap(), head);
+    assert_eq!(reader.headers().unwrap(), names());
     let mut read = 0;
     for (record, row) in reader.records().zip(rows) {
         let record = record.unwrap();
@@ -189,8 +195,8 @@ fn check_parquet(path: &Path, rows: &[Row]) {
     let mut read = 0;
     for (found, row) in reader.get_row_iter(None).unwrap().zip(rows) {
         let found = found.unwrap();
-        for ((name, kind), ((column, value), cell)) in COLUMNS.iter().zip(found.get_column_iter().zip(&row.cells)) {
-            assert_eq!(named(name), column);
+        for ((name, (_, kind)), ((column, value), cell)) in names().into_iter().zip(COLUMNS).zip(found.get_column_iter().zip(&row.cells)) {
+            assert_eq!(name, column);
             assert_eq!(field(value), cell.as_deref().map(|cell| normal(kind, cell)), "row {read}, column {name}");
         }
         read += 1;
@@ -201,7 +207,7 @@ fn check_parquet(path: &Path, rows: &[Row]) {
 /// Reads Parquet and CSV by readers of other makers, and holds them against the cells that they are given.
 const SCRIPT: &str = r#"
 import json, struct, sys, datetime, pyarrow.parquet as pq, pyarrow as pa, duckdb, polars, csv
-parquet, table, cells = sys.argv[1:4]
+parquet, table, cells, lines = sys.argv[1:5]
 csv.field_size_limit(1 << 30)
 want = [json.loads(line) for line in open(cells, encoding="utf-8")]
 def plain(value):
@@ -232,10 +238,16 @@ for row, values in enumerate(read[1:]):
     assert values == want[row]["csv"], ("csv", row)
 found = connection.execute("select * from read_csv(?, all_varchar=true, header=true, delim=',', quote='\"', escape='\"', max_line_size=33554432, buffer_size=134217728, parallel=false)", [table]).fetchall()
 assert len(found) == len(want), (len(found), len(want))
+rows = 0
+for row, line in enumerate(open(lines, encoding="utf-8", newline="\n")):
+    rows += 1
+    wide = [value for key, value in json.loads(line, object_pairs_hook=list, parse_int=str, parse_float=str) if key == "Wide"]
+    assert wide in ([], [None], [want[row]["parquet"][3]]), ("ndjson", row, wide)
+assert rows == len(want)
 print("read back:", len(want))
 "#;
 
-fn python() -> Option<PathBuf> {
+pub(crate) fn python() -> Option<PathBuf> {
     let home = crate::support::oracle_home();
     let python = home.join("py/v/bin/python");
     let has = Command::new(&python).args(["-c", "import pyarrow, duckdb, polars"]).output().is_ok_and(|output| output.status.success());
@@ -255,7 +267,8 @@ fn check_by_others(bench: &Bench, paths: &BTreeMap<String, PathBuf>, rows: &[Row
         lines
     });
     let cells = bench.write("cells.ndjson", lines);
-    let output = Command::new(python).args(["-c", SCRIPT]).args([&paths["parquet"], &paths["csv"], &cells]).output().unwrap();
+    let output =
+        Command::new(python).args(["-c", SCRIPT]).args([&paths["parquet"], &paths["csv"], &cells, &paths["ndjson"]]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 

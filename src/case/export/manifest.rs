@@ -1,6 +1,6 @@
 //! The list beside an export: what it holds, of which case and files, and the hash of each file.
 
-use super::{Exported, Hashed, Selection, Target};
+use super::{Exported, Hashed, LeftOut, Selection, Target};
 use crate::{
     error::{Error, Kind, Result},
     store::{CaseView, Outside},
@@ -13,21 +13,25 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// What the list says.
+pub(super) struct Manifest<'a> {
+    pub(super) case: &'a CaseView,
+    pub(super) selection: &'a Selection,
+    pub(super) target: Target,
+    pub(super) now: Timestamp,
+    pub(super) tables: &'a [Exported],
+    pub(super) left_out: &'a [LeftOut],
+    pub(super) files: &'a [Hashed],
+}
+
 /// Writes the list: `manifest.json` in a folder, `NAME.manifest.json` beside a file.
-pub(super) fn write(
-    case: &CaseView,
-    selection: &Selection,
-    target: Target,
-    output: &Path,
-    now: Timestamp,
-    tables: &[Exported],
-    files: &[Hashed],
-) -> Result<()> {
+pub(super) fn write(manifest: &Manifest<'_>, output: &Path) -> Result<()> {
+    let Manifest { case, selection, target, now, tables, left_out, files } = manifest;
     let info = &case.info;
     let whole = json!({
-        "ircollect": env!("CARGO_PKG_VERSION"), "schema": 1, "made": rfc3339(now), "format": target.name(),
+        "ircollect": env!("CARGO_PKG_VERSION"), "schema": 1, "made": rfc3339(*now), "format": target.name(),
         "case": { "id": info.id, "created": rfc3339(info.created), "directory": case.dir().display().to_string() },
-        "selection": selection, "tables": tables, "files": files,
+        "selection": selection, "tables": tables, "left_out": left_out, "files": files,
     });
     let path = beside(output);
     let mut file = Outside::create(&path)?;

@@ -53,11 +53,36 @@ pub struct Exported {
     pub of: Vec<(String, String)>,
 }
 
-/// Exports what `selection` names to `output`. Returns what was written.
+/// Rows that were selected and are not stored as NDJSON, which alone an export is made of.
+#[derive(Clone, Debug, Serialize)]
+pub struct LeftOut {
+    /// Name of the query or source.
+    pub name: String,
+    /// Directory (tenant) id.
+    pub tenant: String,
+    /// The formats that they are stored in.
+    pub formats: Vec<String>,
+    /// Their files, by their paths in the case.
+    pub files: Vec<String>,
+}
+
+impl LeftOut {
+    /// Says what was left out, and what to do.
+    pub fn error(&self) -> Error {
+        let Self { name, tenant, formats, files } = self;
+        let message =
+            format!("the rows of {name} in {tenant} were not exported: they are stored as {}, not as NDJSON", formats.join(" and "));
+        let error = Error::new(Kind::Incomplete, message).with_code("NoNdjson");
+        let error = error.hint("collect them with NDJSON among the formats (--format ndjson,...): it is what further forms are made of");
+        error.hint(format!("or use them as they lie in the case: {}", files.first().map_or("", String::as_str)))
+    }
+}
+
+/// Exports what `selection` names to `output`. Returns what was written, and what could not be.
 ///
 /// # Errors
-/// [`Kind::Usage`] where nothing is named by the selection, or `output` does not fit; [`Kind::Disk`] where the case is not what was
-/// written, or the disk refuses.
+/// [`Kind::Usage`] where nothing is named by the selection, or `output` does not fit; [`Kind::Incomplete`] where nothing of it is stored as
+/// NDJSON; [`Kind::Disk`] where the case is not what was written, or the disk refuses.
 pub fn export(
     case: &CaseView,
     selection: &Selection,
@@ -65,9 +90,9 @@ pub fn export(
     output: &Path,
     now: Timestamp,
     progress: &(dyn Fn(u64) + Sync),
-) -> Result<Vec<Exported>> {
+) -> Result<(Vec<Exported>, Vec<LeftOut>)> {
     refuse_inside(case.dir(), output)?;
-    let groups = select::groups(case, selection, progress)?;
+    let (groups, left_out) = select::groups(case, selection, progress)?;
     let (written, files) = match target {
         Target::Files(format) => files::write(&groups, format, output)?,
         #[cfg(feature = "sqlite")]
@@ -75,8 +100,8 @@ pub fn export(
         #[cfg(not(feature = "sqlite"))]
         Target::Sqlite => return Err(Error::new(Kind::Usage, "SQLite was not built in").hint("build with `--features sqlite`")),
     };
-    manifest::write(case, selection, target, output, now, &written, &files)?;
-    Ok(written)
+    manifest::write(&manifest::Manifest { case, selection, target, now, tables: &written, left_out: &left_out, files: &files }, output)?;
+    Ok((written, left_out))
 }
 
 /// A file that was written: where, relative to the export, how long, and its hash.

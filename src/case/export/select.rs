@@ -1,6 +1,6 @@
 //! Which rows: by query, source, tenant and time; grouped by where they came from.
 
-use super::{current, identifier, row::Glimpse};
+use super::{LeftOut, current, identifier, row::Glimpse};
 use crate::{
     case::table_of,
     error::{Error, Kind, Result},
@@ -90,8 +90,12 @@ fn changed(file: &FileStored) -> Error {
         .hint("see what `ircollect case verify` says; nothing was exported")
 }
 
-/// Finds the rows that are selected, by name.
-pub(super) fn groups<'a>(case: &CaseView, selection: &Selection, progress: &'a (dyn Fn(u64) + Sync)) -> Result<Vec<Group<'a>>> {
+/// Finds the rows that are selected, by name, and those that are and have no NDJSON.
+pub(super) fn groups<'a>(
+    case: &CaseView,
+    selection: &Selection,
+    progress: &'a (dyn Fn(u64) + Sync),
+) -> Result<(Vec<Group<'a>>, Vec<LeftOut>)> {
     let status = case.status()?;
     let all = current(status.jobs.iter().map(|job| &job.known));
     let mut groups: Vec<Group<'a>> = Vec::new();
@@ -105,11 +109,21 @@ pub(super) fn groups<'a>(case: &CaseView, selection: &Selection, progress: &'a (
         groups[at].add(case, known);
     }
     groups.retain(|group| !group.rows.files.is_empty());
+    let left_out: Vec<LeftOut> = all.iter().filter(|known| selection.takes(known)).filter_map(|known| left_out(known)).collect();
     if groups.is_empty() {
-        return Err(nothing(selection, &all));
+        return Err(left_out.first().map_or_else(|| nothing(selection, &all), LeftOut::error));
     }
     groups.sort_by(|left, right| (&left.table, left.kind, &left.tenant).cmp(&(&right.table, right.kind, &right.tenant)));
-    Ok(groups)
+    Ok((groups, left_out))
+}
+
+fn left_out(known: &Known) -> Option<LeftOut> {
+    if known.files.iter().any(|file| file.format == "ndjson") {
+        return None;
+    }
+    let files = known.files.iter().map(|file| file.path.clone()).collect();
+    let formats: BTreeSet<String> = known.files.iter().map(|file| file.format.clone()).collect();
+    Some(LeftOut { name: name(known), tenant: known.job.tenant.clone(), formats: formats.into_iter().collect(), files })
 }
 
 fn nothing(selection: &Selection, all: &[&Known]) -> Error {

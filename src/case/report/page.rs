@@ -83,6 +83,8 @@ struct Job {
     query: Option<String>,
     chart: Option<Chart>,
     timeless: Option<String>,
+    /// The formats of rows that are not read here: what is counted by day and shown are those of NDJSON.
+    unread: Option<String>,
     columns: Vec<String>,
     more_columns: usize,
     rows: Vec<Vec<String>>,
@@ -212,12 +214,19 @@ fn one_job(
         query: known.files.iter().find_map(|file| file.query.as_deref()).map(|query| short(query, QUERY)),
         chart: chart(&scan.hours, coverage.window, &coverage.holes),
         timeless: (scan.timeless > 0).then(|| grouped(scan.timeless)),
+        unread: unread(known),
         columns,
         more_columns,
         rows,
         severities: scan.alerts.as_ref().map(super::alerts::Alerts::severities).unwrap_or_default(),
         tactics: scan.alerts.as_ref().map(super::alerts::Alerts::tactics).unwrap_or_default(),
     })
+}
+
+fn unread(known: &Known) -> Option<String> {
+    let lacks = !known.files.is_empty() && known.files.iter().all(|file| file.format != "ndjson");
+    let formats: BTreeSet<&str> = known.files.iter().map(|file| file.format.as_str()).collect();
+    lacks.then(|| formats.into_iter().collect::<Vec<_>>().join(" and "))
 }
 
 fn query_of(known: &Known) -> Option<&str> {

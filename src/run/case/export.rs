@@ -1,10 +1,10 @@
 //! `case export`: stored rows in another form, outside of the case.
 
 use crate::{
-    case::{self, Exported, Selection, Target},
+    case::{self, Exported, LeftOut, Selection, Target},
     cli::{ExportArgs, ExportFormat},
     console::{self, Hashing, print_data, visible},
-    error::Result,
+    error::{Kind, Result},
     run::{Context, window},
     store::{CaseView, Format},
 };
@@ -22,10 +22,14 @@ pub(super) fn run(context: &Context, case: &CaseView, args: &ExportArgs) -> Resu
         window,
     };
     let bar = Hashing::new(context.console, case.status()?.bytes);
-    let written = case::export(case, &selection, target(args.format), &args.output, context.now, &|bytes| bar.advance(bytes));
+    let exported = case::export(case, &selection, target(args.format), &args.output, context.now, &|bytes| bar.advance(bytes));
     bar.end();
-    told(context, args, &written?)?;
-    Ok(0)
+    let (written, left_out) = exported?;
+    told(context, args, &written, &left_out)?;
+    for lacking in &left_out {
+        context.console.error(&lacking.error());
+    }
+    Ok(if left_out.is_empty() { 0 } else { Kind::Incomplete.exit_code() })
 }
 
 fn target(format: ExportFormat) -> Target {
@@ -39,14 +43,17 @@ fn target(format: ExportFormat) -> Target {
     }
 }
 
-fn told(context: &Context, args: &ExportArgs, written: &[Exported]) -> Result<()> {
+fn told(context: &Context, args: &ExportArgs, written: &[Exported], left_out: &[LeftOut]) -> Result<()> {
     if context.global.json {
-        return print_data(&format!("{:#}\n", json!({ "output": args.output.display().to_string(), "tables": written })));
+        return print_data(&format!(
+            "{:#}\n",
+            json!({ "output": args.output.display().to_string(), "tables": written, "left_out": left_out })
+        ));
     }
     for table in written {
         let place =
             if table.path.is_empty() { args.output.display().to_string() } else { args.output.join(&table.path).display().to_string() };
-        context.console.say(&format!("{}: {} rows in {place}", visible(&table.name), console::grouped(table.rows)));
+        context.console.say(&format!("{}: {} in {place}", visible(&table.name), console::count(table.rows, "row")));
     }
     Ok(())
 }

@@ -22,7 +22,8 @@ pub(super) fn run(context: &Context, case: &CaseView) -> Result<u8> {
     if report.ok {
         return Ok(0);
     }
-    let message = format!("the case `{}` is not as it was written: {} problems", case.dir().display(), report.problems.len());
+    let problems = console::count(report.problems.len() as u64, "problem");
+    let message = format!("the case `{}` is not as it was written: {problems}", case.dir().display());
     Err(Error::new(Kind::Disk, message).with_code("VerificationFailed").hint("keep it as it is, and compare it with a copy made earlier"))
 }
 

@@ -1,12 +1,13 @@
 //! A row laid out over columns: which value stands in which cell.
 
 use super::{
-    columns::{Columns, is_annotation},
+    columns::{Column, Columns, is_annotation},
     encode::Refused,
     fields::Fields,
     value::{self, Kind},
 };
 use crate::error::{Error, Kind as Failing};
+use std::ops::Range;
 
 /// The cells of one row at a time.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub(super) struct Cells {
     columns: Columns,
     /// Where in the row each value lies; empty where there is none.
     spans: Vec<(usize, usize)>,
+    /// How the key of each column is written; empty where it may be written in several ways, or is not its first column's.
+    keys: Vec<Vec<u8>>,
     /// Keys without a column get one.
     grows: bool,
 }
@@ -22,7 +25,8 @@ const NONE: (usize, usize) = (0, 0);
 
 impl Cells {
     pub(super) fn new(columns: Columns, grows: bool) -> Self {
-        Self { spans: vec![NONE; columns.list().len()], columns, grows }
+        let keys = columns.list().iter().map(written).collect();
+        Self { spans: vec![NONE; columns.list().len()], keys, columns, grows }
     }
 
     pub(super) fn columns(&self) -> &Columns {
@@ -36,8 +40,13 @@ impl Cells {
     /// Lays out a row.
     pub(super) fn lay(&mut self, row: &str) -> Result<(), Refused> {
         self.spans.fill(NONE);
-        let mut hint = 0;
-        for field in Fields::new(row) {
+        let (mut fields, mut hint) = (Fields::new(row), 0);
+        loop {
+            while let Some(value) = self.expected(&mut fields, hint) {
+                self.spans[hint] = (value.start, value.end);
+                hint += 1;
+            }
+            let Some(field) = fields.next() else { return Ok(()) };
             let field = field.map_err(|_| no_row(row))?;
             let key = row.get(field.key).unwrap_or_default();
             if let Some(column) = self.column(key, hint)? {
@@ -45,10 +54,16 @@ impl Cells {
                 hint = column + 1;
             }
         }
-        Ok(())
     }
 
-    /// Returns the column of a member; none for annotations. Rows keep to one order, as a rule.
+    /// Takes the next member if it is that of the column `hint`. Rows keep to one order, as a rule.
+    #[inline]
+    fn expected(&self, fields: &mut Fields<'_>, hint: usize) -> Option<Range<usize>> {
+        let key = self.keys.get(hint).filter(|key| !key.is_empty() && self.spans[hint] == NONE)?;
+        fields.take_value(key)
+    }
+
+    /// Returns the column of a member; none for annotations.
     #[inline]
     fn column(&mut self, key: &str, hint: usize) -> Result<Option<usize>, Refused> {
         if let Some(column) = self.columns.list().get(hint)
@@ -72,6 +87,7 @@ impl Cells {
 
     fn grow(&mut self, key: &str) -> usize {
         self.spans.push(NONE);
+        self.keys.push(Vec::new());
         self.columns.add(value::plain(key, &mut String::new()), Kind::Text, false)
     }
 
@@ -81,6 +97,11 @@ impl Cells {
         let &(from, to) = self.spans.get(column)?;
         row.get(from..to).filter(|value| !value.is_empty() && *value != "null")
     }
+}
+
+fn written(column: &Column) -> Vec<u8> {
+    let plain = column.first && !column.key.bytes().any(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+    if plain { [b"\"", column.key.as_bytes(), b"\":"].concat() } else { Vec::new() }
 }
 
 fn no_row(row: &str) -> Error {
@@ -111,6 +132,14 @@ mod tests {
         assert_eq!(laid(&mut cells, r#"{"@odata.type":"x","\u0061":null,"b@odata.type":"y"}"#), [None, None, None]);
         assert!(matches!(cells.lay(r#"{"c":1}"#), Err(Refused::Misfit)));
         assert!(matches!(cells.lay("[]"), Err(Refused::Failed(_))));
+    }
+
+    #[test]
+    fn the_second_of_two_equal_keys_has_its_own_column_in_any_spelling() {
+        let mut cells = cells(&["a", "a", "b"], false);
+        assert_eq!(laid(&mut cells, r#"{"a":1,"a":2,"b":3}"#), [Some("1"), Some("2"), Some("3")]);
+        assert_eq!(laid(&mut cells, r#"{"b":3,"\u0061":1, "a" : 2}"#), [Some("1"), Some("2"), Some("3")]);
+        assert!(matches!(cells.lay(r#"{"a":1,"a":2,"a":3}"#), Err(Refused::Misfit)));
     }
 
     #[test]

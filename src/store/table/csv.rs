@@ -4,13 +4,13 @@ use super::{
     cells::Cells,
     columns::Columns,
     encode::{Encode, Refused, written},
-    value,
+    scan, value,
 };
 use crate::error::Result;
 use std::io::Write;
 
-/// Lines are gathered to this many bytes.
-const GATHERED: usize = 64 << 10;
+/// Lines are gathered to this many bytes, at which a draft writes them without a copy.
+const GATHERED: usize = 256 << 10;
 
 /// The lines of a CSV file on their way.
 pub(super) struct Lines<W> {
@@ -35,14 +35,33 @@ impl<W: Write> Lines<W> {
     #[inline]
     pub(super) fn bare(&mut self, text: &str) {
         self.comma();
-        put(&mut self.gathered, text, "");
+        if text.starts_with(['{', '[']) {
+            put(&mut self.gathered, text, "");
+        } else {
+            self.gathered.extend_from_slice(text.as_bytes());
+        }
+    }
+
+    /// Puts a text as it stands between the quotes of a JSON string. One without a backslash holds no quote, and has to be quoted for a
+    /// comma alone.
+    #[inline]
+    pub(super) fn json(&mut self, inner: &str, room: &mut String) {
+        let bytes = inner.as_bytes();
+        match scan::not_for_csv(bytes) {
+            None if !bytes.is_empty() => {
+                self.comma();
+                self.gathered.extend_from_slice(apostrophe(inner).as_bytes());
+                self.gathered.extend_from_slice(bytes);
+            }
+            _ => self.text(value::plain(inner, room)),
+        }
     }
 
     /// Puts a text.
     #[inline]
     pub(super) fn text(&mut self, text: &str) {
         self.comma();
-        put(&mut self.gathered, text, if is_formula(text) { "'" } else { "" });
+        put(&mut self.gathered, text, apostrophe(text));
     }
 
     fn comma(&mut self) {
@@ -75,8 +94,15 @@ impl<W: Write> Lines<W> {
     }
 }
 
+/// What stands before a text.
+#[inline]
+fn apostrophe(text: &str) -> &'static str {
+    if is_formula(text) { "'" } else { "" }
+}
+
 /// Tells whether a spreadsheet would take a text for a formula: by its first character, the full-width forms included.
 /// Source: "CSV Injection", OWASP.
+#[inline]
 fn is_formula(text: &str) -> bool {
     match text.as_bytes().first() {
         Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\n') => true,
@@ -138,8 +164,10 @@ impl<W: Write> Csv<W> {
 pub(super) fn cell<W: Write>(lines: &mut Lines<W>, value: Option<&str>, room: &mut String) {
     match value {
         None => lines.null(),
-        Some(value) if value.starts_with('"') => lines.text(value::text(value, room)),
-        Some(value) => lines.bare(value),
+        Some(value) => match value::quoted(value) {
+            Some(inner) => lines.json(inner, room),
+            None => lines.bare(value),
+        },
     }
 }
 

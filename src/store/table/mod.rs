@@ -4,7 +4,7 @@
 //! rows are read twice: once to learn the columns, once to write. A value that does not fit its column's type makes the column
 //! text, so that nothing fails and no digit is lost. What is evidence is not written here: that is the rows themselves, byte for byte.
 //!
-//! Scanning is done by hand over rows that were checked when they came: members are found by memchr, values looked at in place.
+//! Scanning is done by hand over rows that were checked when they came: members are found a word at a time, values looked at in place.
 //! `arrow-json` was the other candidate; it neither widens types nor takes columns that turn up late, and reads for Arrow alone, where
 //! CSV and learning read the same way here.
 
@@ -19,6 +19,7 @@ mod json;
 mod learn;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod scan;
 #[cfg(feature = "parquet")]
 mod splice;
 #[cfg(feature = "sqlite")]

@@ -18,13 +18,15 @@ use ::parquet::{
         metadata::KeyValue,
         properties::{EnabledStatistics, WriterProperties},
     },
+    schema::types::ColumnPath,
 };
 use arrow::{
-    array::{ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder, TimestampNanosecondBuilder},
-    datatypes::{DataType, Field, Schema, TimeUnit},
+    array::{Array, ArrayRef, AsArray, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder, TimestampNanosecondBuilder},
+    datatypes::{DataType, Field, Float64Type, Int64Type, Schema, TimeUnit, TimestampNanosecondType},
     record_batch::{RecordBatch, RecordBatchOptions},
 };
 use std::{
+    collections::HashSet,
     io::Write,
     sync::{
         Arc,
@@ -42,6 +44,10 @@ const BATCH_ROWS: usize = 4_096;
 const BATCH_BYTES: usize = 4 << 20;
 /// Levels above 1 took half as long again for files no smaller.
 const ZSTD: i32 = 1;
+/// Rows of a page. A page is compressed when it is full: short ones leave little to do when the last row has come.
+const PAGE_ROWS: usize = 8_192;
+/// Fewer values say nothing of how they repeat.
+const FEW: usize = 256;
 /// Prefix of our words in a file's metadata.
 const PREFIX: &str = "ircollect.";
 
@@ -62,10 +68,9 @@ pub(super) struct Parquet<W: Write + Send> {
 impl<W: Write + Send + 'static> Parquet<W> {
     pub(super) fn new(columns: Columns, about: &About, to: W) -> Result<Self> {
         let schema = Arc::new(Schema::new(columns.list().iter().map(field).collect::<Vec<_>>()));
-        let properties = properties(columns.list().len()).set_key_value_metadata(Some(words(about))).build();
-        let writer = ArrowWriter::try_new(to, Arc::clone(&schema), Some(properties)).map_err(failed)?;
+        let encoder = Encoder::start(Arc::clone(&schema), words(about), to)?;
         let builders = columns.list().iter().map(|column| Builder::new(column.kind)).collect();
-        let (cells, encoder) = (Cells::new(columns, false), Encoder::start(writer)?);
+        let cells = Cells::new(columns, false);
         Ok(Self { encoder, schema, cells, builders, gathered: (0, 0), rows: 0, room: String::new() })
     }
 
@@ -115,9 +120,9 @@ type Encoding<W> = (SyncSender<RecordBatch>, JoinHandle<Result<ArrowWriter<W>>>)
 struct Encoder<W: Write + Send>(Option<Encoding<W>>);
 
 impl<W: Write + Send + 'static> Encoder<W> {
-    fn start(writer: ArrowWriter<W>) -> Result<Self> {
+    fn start(schema: Arc<Schema>, words: Vec<KeyValue>, to: W) -> Result<Self> {
         let (queue, batches) = sync_channel(WAITING);
-        let thread = thread::Builder::new().name("parquet-encoder".into()).spawn(move || encode(&batches, writer));
+        let thread = thread::Builder::new().name("parquet-encoder".into()).spawn(move || encode(&batches, schema, words, to));
         let thread = thread.map_err(|error| Error::new(Failing::Failed, "an encoding thread cannot be started").caused_by(error))?;
         Ok(Self(Some((queue, thread))))
     }
@@ -145,8 +150,13 @@ impl<W: Write + Send> Drop for Encoder<W> {
     }
 }
 
-fn encode<W: Write + Send>(batches: &Receiver<RecordBatch>, mut writer: ArrowWriter<W>) -> Result<ArrowWriter<W>> {
-    for batch in batches {
+fn encode<W: Write + Send>(batches: &Receiver<RecordBatch>, schema: Arc<Schema>, words: Vec<KeyValue>, to: W) -> Result<ArrowWriter<W>> {
+    let first = batches.recv().ok();
+    let properties = properties(schema.fields().len()).set_key_value_metadata(Some(words));
+    let properties =
+        first.iter().flat_map(unlike).fold(properties, |properties, column| properties.set_column_dictionary_enabled(column, false));
+    let mut writer = ArrowWriter::try_new(to, schema, Some(properties.build())).map_err(failed)?;
+    for batch in first.into_iter().chain(batches) {
         writer.write(&batch).map_err(failed)?;
         if writer.in_progress_size() >= GROUP_BYTES {
             writer.flush().map_err(failed)?;
@@ -155,12 +165,36 @@ fn encode<W: Write + Send>(batches: &Receiver<RecordBatch>, mut writer: ArrowWri
     Ok(writer)
 }
 
+/// Returns the columns whose values hardly repeat, by the first rows: hashes, times, numbers of events. A dictionary of them would hold
+/// every value, and takes longer to make than all else.
+fn unlike(batch: &RecordBatch) -> Vec<ColumnPath> {
+    let columns = batch.schema_ref().fields().iter().zip(batch.columns());
+    columns.filter(|(_, values)| !repeats(values)).map(|(field, _)| ColumnPath::new(vec![field.name().clone()])).collect()
+}
+
+fn repeats(values: &ArrayRef) -> bool {
+    let (count, distinct) = (values.len() - values.null_count(), distinct(values));
+    count < FEW || distinct.is_none_or(|distinct| distinct * 10 < count * 9)
+}
+
+/// Counts the values that differ; none for types that no dictionary is made of.
+fn distinct(values: &ArrayRef) -> Option<usize> {
+    match values.data_type() {
+        DataType::Utf8 => Some(values.as_string::<i32>().iter().flatten().collect::<HashSet<&str>>().len()),
+        DataType::Int64 => Some(values.as_primitive::<Int64Type>().iter().flatten().collect::<HashSet<i64>>().len()),
+        DataType::Timestamp(..) => Some(values.as_primitive::<TimestampNanosecondType>().iter().flatten().collect::<HashSet<i64>>().len()),
+        DataType::Float64 => Some(values.as_primitive::<Float64Type>().iter().flatten().map(f64::to_bits).collect::<HashSet<u64>>().len()),
+        _ => None,
+    }
+}
+
 /// Returns how all our files are written.
 pub(super) fn properties(columns: usize) -> ::parquet::file::properties::WriterPropertiesBuilder {
     let zstd = ZstdLevel::try_new(ZSTD).unwrap_or_default();
     WriterProperties::builder()
         .set_compression(Compression::ZSTD(zstd))
         .set_max_row_group_row_count(Some((GROUP / columns.max(1)).max(1)))
+        .set_data_page_row_count_limit(PAGE_ROWS)
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_created_by(concat!("ircollect ", env!("CARGO_PKG_VERSION")).to_owned())
 }
@@ -249,5 +283,39 @@ pub(super) fn failed(error: ParquetError) -> Error {
             Err(cause) => Error::new(Failing::Disk, format!("writing Parquet failed: {cause}")).caused_by(cause),
         },
         error => Error::new(Failing::Disk, format!("writing Parquet failed: {error}")).caused_by(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal;
+    use ::parquet::file::reader::{FileReader, SerializedFileReader};
+
+    #[test]
+    fn dictionaries_are_made_where_values_repeat() {
+        let columns =
+            [("Id", "String"), ("Name", "String"), ("At", "DateTime"), ("Count", "Int64"), ("Real", "Double"), ("Half", "String")];
+        let columns = columns.map(|(name, kind)| journal::Column { name: name.into(), kind: kind.into() });
+        let mut table = Parquet::new(Columns::declared(&columns), &About::default(), Vec::new()).unwrap();
+        for number in 0..5_000 {
+            let (name, half) = (number % 7, number / 2);
+            let row = format!(
+                r#"{{"Id":"{number}","Name":"{name}","At":"2026-01-01T00:00:00.{number:07}Z","Count":{number},"Real":{number}.5,"Half":"{half}"}}"#
+            );
+            table.row(&row).unwrap();
+        }
+        let reader = SerializedFileReader::new(bytes::Bytes::from(Box::new(table).end().unwrap())).unwrap();
+        let with: Vec<bool> =
+            reader.metadata().row_group(0).columns().iter().map(|column| column.dictionary_page_offset().is_some()).collect();
+        assert_eq!(with, [false, true, false, false, false, true]);
+    }
+
+    #[test]
+    fn a_table_without_rows_has_its_columns() {
+        let columns = [journal::Column { name: "a.b".into(), kind: "long".into() }];
+        let table = Parquet::new(Columns::declared(&columns), &About::default(), Vec::new()).unwrap();
+        let reader = SerializedFileReader::new(bytes::Bytes::from(Box::new(table).end().unwrap())).unwrap();
+        assert_eq!(reader.metadata().file_metadata().schema_descr().column(0).name(), "a.b");
     }
 }

@@ -1,5 +1,7 @@
 //! What a value of a row means to a table: its type, whether it fits a type without loss, and its text.
 
+use super::scan;
+
 /// Types of columns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -72,6 +74,7 @@ pub(super) fn double(value: &str) -> Option<f64> {
         "\"NaN\"" => return Some(f64::NAN),
         "\"Infinity\"" => return Some(f64::INFINITY),
         "\"-Infinity\"" => return Some(f64::NEG_INFINITY),
+        _ if is_short(value) => return value.parse().ok(),
         _ => {}
     }
     let (digits, exponent) = significant(value)?;
@@ -80,6 +83,14 @@ pub(super) fn double(value: &str) -> Option<f64> {
     let normal = digits.is_empty() || (-290..290).contains(&exponent);
     let holds = digits.len() <= 15 && normal || digits.len() <= 17 && number.is_finite() && prints(number, &digits, exponent);
     holds.then_some(number)
+}
+
+/// Tells whether a number has no exponent and at most 15 digits: any such survives a double.
+#[inline]
+fn is_short(value: &str) -> bool {
+    let bare = value.strip_prefix('-').unwrap_or(value).as_bytes();
+    let most = if bare.contains(&b'.') { 16 } else { 15 };
+    bare.len() <= most && bare.first().is_some_and(u8::is_ascii_digit) && bare.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'.'))
 }
 
 /// Returns the digits of a JSON number without zeros at either end, and the power of ten of the first; none for other values.
@@ -169,17 +180,16 @@ pub(super) fn text<'a>(value: &'a str, room: &'a mut String) -> &'a str {
 /// Returns what stands between two quotes without its escapes.
 #[inline]
 pub(super) fn plain<'a>(text: &'a str, room: &'a mut String) -> &'a str {
-    if memchr::memchr(b'\\', text.as_bytes()).is_none() {
-        return text;
-    }
+    let Some(at) = scan::escape(text.as_bytes()) else { return text };
     room.clear();
-    unescape(text, room);
+    unescape(text, at, room);
     room
 }
 
-fn unescape(text: &str, to: &mut String) {
-    let mut rest = text;
-    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+/// Writes a text whose first escape stands at `at`.
+fn unescape(text: &str, at: usize, to: &mut String) {
+    let (mut rest, mut next) = (text, Some(at));
+    while let Some(at) = next {
         to.push_str(&rest[..at]);
         let escape = &rest[at..];
         let (c, length) = escaped(escape);
@@ -188,6 +198,7 @@ fn unescape(text: &str, to: &mut String) {
             None => to.push_str(escape.get(..length).unwrap_or(escape)),
         }
         rest = escape.get(length..).unwrap_or_default();
+        next = scan::escape(rest.as_bytes());
     }
     to.push_str(rest);
 }
