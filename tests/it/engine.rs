@@ -133,6 +133,12 @@ fn lists_may_be_arrays_and_tables() {
 }
 
 #[test]
+fn lists_of_columns_may_be_grouped_by() {
+    let text = "datatable(a: long, b: long)[1, 2, 5, 1, 7, long(null)] | extend x = a !in (b, 5) | summarize count() by x";
+    assert_eq!(rows(text), ["false|1", "true|2"]);
+}
+
+#[test]
 fn between_includes_both_ends() {
     assert_eq!(printed("5 between (1 .. 5), 6 between (1 .. 5), 6 !between (1 .. 5)"), "true|false|true");
     let text = "datatable(t: datetime)[datetime(2024-01-01), datetime(2024-01-02), datetime(2024-01-03)] | where t between (datetime(2024-01-01) .. 1d)";

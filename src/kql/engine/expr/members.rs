@@ -15,7 +15,7 @@ use super::logic::balanced;
 use super::scope::Scope;
 use crate::kql::ast::{BinaryOp, Expr, InOp, TypeName};
 use arrow::array::Array;
-use datafusion::logical_expr::{Operator, lit};
+use datafusion::logical_expr::{Case, Expr as PlanExpr, Operator, lit};
 use std::collections::HashSet;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -135,7 +135,9 @@ fn in_values(value: &Value, values: Vec<Value>, case_sensitive: bool, negated: b
         }
     };
     let any = balanced(values.into_iter().map(one).collect(), Operator::Or);
-    let any = if negated { any.is_not_true() } else { any };
+    // No `IS NOT TRUE`: its plan may say null where it never is one, which an aggregate above it does not take.
+    let any =
+        if negated { PlanExpr::Case(Case::new(None, vec![(Box::new(any), Box::new(lit(false)))], Some(Box::new(lit(true))))) } else { any };
     Value::new(any, TypeName::Bool)
 }
 
