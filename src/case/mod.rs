@@ -12,7 +12,7 @@ mod words;
 pub use coverage::{Coverage, Span, coverage};
 pub use export::{Exported, LeftOut, Selection, Target, export};
 pub use report::{ReportOptions, report};
-pub use tables::{CaseTable, TableFile, table_of, tables};
+pub use tables::{CaseTable, TableFile, pulled_name, table_of, tables};
 pub use words::words;
 
 use tables::{current, identifier};

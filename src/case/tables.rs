@@ -16,6 +16,11 @@ use crate::{
 use serde::Serialize;
 use std::{collections::BTreeMap, path::PathBuf};
 
+/// The format that is read where there is a choice: every column and digit is in it.
+const EVIDENCE: &str = "ndjson";
+/// The format that is read else.
+const ANALYSIS: &str = "parquet";
+
 /// A table that queries can read.
 #[derive(Clone, Debug, Serialize)]
 pub struct CaseTable {
@@ -29,7 +34,7 @@ pub struct CaseTable {
     pub filtered: bool,
     /// Whether more than one query or window is among the files of a tenant, so that a row may be in several.
     pub overlapping: bool,
-    /// The files, all of them NDJSON.
+    /// The files: of each job the NDJSON, which is what the service sent, or the Parquet where that was not kept.
     pub files: Vec<TableFile>,
 }
 
@@ -69,8 +74,9 @@ pub fn tables(case: &CaseView) -> Result<Vec<CaseTable>> {
         let table = found.entry(name.clone()).or_insert_with(|| CaseTable::new(name, source));
         table.filtered |= filtered;
         table.overlapping |= table.files.iter().any(|file| file.tenant == known.job.tenant && overlap(file.window, known.job.window));
-        let files = known.files.iter().filter(|file| file.format == "ndjson").filter_map(|file| table_file(case, file));
-        table.files.extend(files);
+        let of = |format: &str| known.files.iter().filter(|file| file.format == format).filter_map(|file| table_file(case, file)).collect();
+        let files: Vec<TableFile> = of(EVIDENCE);
+        table.files.extend(if files.is_empty() { of(ANALYSIS) } else { files });
     }
     for table in found.values_mut() {
         table.rows = table.files.iter().map(|file| file.rows).sum();
@@ -142,10 +148,14 @@ fn named(known: &Known) -> Option<Named> {
         }
         Work::Pull => {
             let bare = job.name.strip_prefix(&format!("{}/", job.api)).unwrap_or(&job.name);
-            let name = if job.api == "graph" { bare.to_owned() } else { format!("{}_{bare}", job.api) };
-            Some(Named { name: identifier(&name), source: format!("{}/{bare}", job.api), filtered: job.query_sha256.is_some() })
+            Some(Named { name: pulled_name(&job.api, bare), source: format!("{}/{bare}", job.api), filtered: job.query_sha256.is_some() })
         }
     }
+}
+
+/// Returns the name of the table that a pulled source is: Graph's by their own names, those of other APIs behind the API's.
+pub fn pulled_name(api: &str, source: &str) -> String {
+    if api == "graph" { identifier(source) } else { identifier(&format!("{api}_{source}")) }
 }
 
 /// Makes a name that a query can write without brackets.

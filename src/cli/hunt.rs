@@ -70,6 +70,9 @@ pub struct Local {
     /// Folder to answer from: DIR/TABLE.parquet, DIR/TABLE.ndjson, or what the streaming API leaves in a storage account
     #[arg(long, value_name = "DIR", requires = "offline")]
     pub data: Option<PathBuf>,
+    /// Let `externaldata` of an offline query read the https addresses that it names, up to 64 MiB each; else it is refused
+    #[arg(long, requires = "offline")]
+    pub allow_external: bool,
     /// Memory that an offline query may hold; what is beyond goes on in temporary files (512MiB, 4GiB) [default: no limit]
     #[arg(long, value_name = "SIZE", requires = "offline", value_parser = size)]
     pub memory: Option<usize>,

@@ -1,9 +1,18 @@
 //! `hunt --offline`: the same jobs, answered from files instead of a service. No configuration, tenant or credential.
 
 mod answer;
+mod brings;
+mod external;
 mod refused;
 
-use super::{Context, closing, closing::Outcome, formats, hunt::Plan, queries::Given};
+use super::{
+    Context, closing,
+    closing::Outcome,
+    formats,
+    hunt::Plan,
+    queries::Given,
+    witness::{Journalling, Skew},
+};
 use crate::{
     cli::HuntArgs,
     collect::{
@@ -24,6 +33,7 @@ use crate::{
     time::{Window, rfc3339},
 };
 use answer::Answerer;
+use external::Fetcher;
 use std::{path::Path, sync::Arc};
 
 /// What stands for the API, the tenant and the tenant's folder where an answer was computed here.
@@ -108,10 +118,13 @@ impl Desk<'_> {
         let window = self.window();
         let refused = query.fault().or_else(|| query.text.trim().is_empty().then(empty));
         if let Some(error) = refused {
-            let job = Job::failed(JobKind::Hunt, &query.name, window, &error);
-            return Job { file: query.file.clone(), rule: query.rule.clone(), tenant: OFFLINE.into(), api: OFFLINE.into(), ..job };
+            return failed(query, window, &error);
         }
         self.say_what_to_know(query);
+        let fetcher = match self.fetcher() {
+            Ok(fetcher) => fetcher,
+            Err(error) => return failed(query, window, &error),
+        };
         let job = journal::Job {
             id: uuid::Uuid::new_v4().to_string(),
             kind: journal::Work::Hunt,
@@ -125,7 +138,8 @@ impl Desk<'_> {
         };
         let answerer = Answerer {
             engine: self.engine.clone(),
-            options: self.options(),
+            options: fetcher.clone().map_or_else(|| self.options(), |fetcher| self.options().with_external(fetcher)),
+            fetcher,
             opened: Arc::clone(&self.opened),
             known: &self.known,
             inputs: self.inputs(query),
@@ -150,6 +164,15 @@ impl Desk<'_> {
         };
         let report = hunt(&hunted, &answerer, self.case, self.progress.as_ref()).await;
         formats::output(self.case, self.args.output.as_deref(), &self.plan.formats, Job { rule: query.rule.clone(), ..report })
+    }
+
+    /// What reads the addresses of `externaldata`, where that is allowed.
+    fn fetcher(&self) -> Result<Option<Arc<Fetcher>>> {
+        if !self.args.local.allow_external {
+            return Ok(None);
+        }
+        let witness = Journalling { journal: Arc::clone(self.case.journal()), skew: Skew::default() };
+        Fetcher::new(self.context, Arc::new(witness)).map(|fetcher| Some(Arc::new(fetcher)))
     }
 
     /// The window that was asked for, else the one that the rows lie in.
@@ -191,6 +214,11 @@ impl Desk<'_> {
             ));
         }
     }
+}
+
+fn failed(query: &Given, window: Window, error: &Error) -> Job {
+    let job = Job::failed(JobKind::Hunt, &query.name, window, error);
+    Job { file: query.file.clone(), rule: query.rule.clone(), tenant: OFFLINE.into(), api: OFFLINE.into(), ..job }
 }
 
 fn empty() -> Error {

@@ -133,6 +133,12 @@ fn lists_may_be_arrays_and_tables() {
 }
 
 #[test]
+fn lists_of_columns_may_be_grouped_by() {
+    let text = "datatable(a: long, b: long)[1, 2, 5, 1, 7, long(null)] | extend x = a !in (b, 5) | summarize count() by x";
+    assert_eq!(rows(text), ["false|1", "true|2"]);
+}
+
+#[test]
 fn between_includes_both_ends() {
     assert_eq!(printed("5 between (1 .. 5), 6 between (1 .. 5), 6 !between (1 .. 5)"), "true|false|true");
     let text = "datatable(t: datetime)[datetime(2024-01-01), datetime(2024-01-02), datetime(2024-01-03)] | where t between (datetime(2024-01-01) .. 1d)";
@@ -412,4 +418,30 @@ fn a_window_cuts_tables_with_a_time_column() {
     assert_eq!(count(&options(), "T"), 3);
     assert_eq!(count(&options().with_window(window), "T"), 1);
     assert_eq!(count(&options(), "T | where FileName == ''"), 1, "a null text is the empty one");
+}
+
+const SALES: &str =
+    "let T = datatable(s: string, c: string, n: long)['A', 'x', 5, 'A', 'y', 3, 'A', 'z', 1, 'B', 'x', 4, 'B', 'w', 2, 'C', 'x', 1]; ";
+
+#[test]
+fn the_greatest_are_nested() {
+    let nested = |levels: &str| rows(&format!("{SALES}T | top-nested {levels}"));
+    assert_eq!(nested("2 of s by sum(n)"), ["A|9", "B|6"]);
+    assert_eq!(nested("2 of s by sum(n), top-nested 1 of c by sum(n)"), ["A|9|x|5", "B|6|x|4"]);
+    assert_eq!(nested("1 of s by sum(n) asc"), ["C|1"]);
+    assert_eq!(nested("of s by Ignore=max(1), top-nested 1 of c by dcount(n)").len(), 3);
+    let columns = table(&format!("{SALES}T | top-nested 1 of s by sum(n), top-nested of c by most=max(n)"));
+    assert_eq!(columns[0], "s|aggregated_s|c|most");
+    assert_eq!(columns.len(), 4);
+}
+
+#[test]
+fn the_others_of_a_level_are_one_more() {
+    let nested = |levels: &str| rows(&format!("{SALES}T | top-nested {levels}"));
+    assert_eq!(nested("1 of s with others='rest' by sum(n)"), ["A|9", "rest|7"]);
+    // A level without others leaves its place empty where a level below has them.
+    let both = nested("1 of s with others='rest' by sum(n), top-nested 1 of c with others='more' by sum(n)");
+    assert_eq!(both, ["A|9|more|4", "A|9|x|5", "rest|7|more|7"]);
+    let below = nested("2 of s by sum(n), top-nested 1 of c with others='more' by sum(n)");
+    assert_eq!(below, ["A|9|more|4", "A|9|x|5", "B|6|more|2", "B|6|x|4", "|null|more|1"]);
 }

@@ -98,6 +98,25 @@ proptest! {
     }
 
     #[test]
+    fn months_and_years_end_where_the_calendar_ends_them(seconds in -9_000_000_000_i64..9_000_000_000) {
+        use jiff::{ToSpan, civil::Time, tz::Offset};
+        let time = jiff::Timestamp::from_second(seconds).unwrap();
+        let day = Offset::UTC.to_datetime(time).date();
+        let at = |date: jiff::civil::Date| Offset::UTC.to_timestamp(date.to_datetime(Time::midnight())).unwrap();
+        let row = rows(&format!(
+            "let t = datetime({time}); print startofday(t), startofmonth(t), endofmonth(t) + 1tick, startofyear(t), endofyear(t) + 1tick, dayofyear(t), datetime_add('month', 1, startofmonth(t))"
+        ));
+        let printed = row[0].replace(".0000000Z", "Z");
+        let next = at(day.last_of_month().checked_add(1.day()).unwrap());
+        let year = day.year();
+        let expected = format!(
+            "{}|{}|{next}|{}|{}|{}|{next}",
+            at(day), at(day.first_of_month()), at(day.first_of_year()), at(jiff::civil::date(year + 1, 1, 1)), day.day_of_year()
+        );
+        prop_assert_eq!(printed, expected);
+    }
+
+    #[test]
     fn times_keep_their_ticks(ticks in -30_000_000_000_000_000_i64..60_000_000_000_000_000) {
         let time = jiff::Timestamp::from_nanosecond(i128::from(ticks) * 100).unwrap();
         let printed = printed(&format!("t = datetime({time}), same = datetime({time}) == todatetime('{time}'), d = (datetime({time}) + 1tick) - datetime({time})"));

@@ -28,6 +28,8 @@ mod death;
 mod engine;
 #[cfg(feature = "engine")]
 mod engine_corpus;
+#[cfg(all(feature = "lab", feature = "offline"))]
+mod engine_oracle;
 #[cfg(feature = "engine")]
 mod engine_semantics;
 #[cfg(feature = "engine")]

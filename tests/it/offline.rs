@@ -145,6 +145,16 @@ fn what_was_not_collected_is_said_with_what_would_bring_it() {
     assert_eq!(error["code"], "TableNotCollected");
     assert!(error["hint"].as_str().unwrap().contains("ircollect hunt --kql DeviceInfo"), "{error}");
     assert!(outcome.stderr.contains("^^^^^^^^^^ here"), "{}", outcome.stderr);
+    for (query, hunt, pull) in [
+        ("AlertInfo | count", "ircollect hunt --kql AlertInfo", "ircollect pull alerts"),
+        ("SigninLogs | count", "ircollect hunt --api graph --kql SigninLogs", "ircollect pull sign-ins"),
+        ("mde_machines | count", "", "ircollect pull mde/machines"),
+    ] {
+        let told = bench.run(&["hunt", "--offline", "--data", &data, "--kql", query, "--json"]).expect(5).json();
+        let error = &told["jobs"][0]["error"];
+        let hint = error["hint"].as_str().unwrap();
+        assert!(error["code"] == "TableNotCollected" && hint.contains(hunt) && hint.contains(pull), "{error}");
+    }
     let wrong = bench.run(&["hunt", "--offline", "--data", &data, "--kql", "DeviceEvents | where Foo == 1"]).expect(5);
     assert!(wrong.stderr.contains("'where' operator: Failed to resolve") && wrong.stderr.contains("^^^ here"), "{}", wrong.stderr);
     let bad = bench.run(&["hunt", "--offline", "--data", &data, "--kql", "DeviceEvents | whre 1"]).expect(5);
@@ -178,4 +188,62 @@ fn a_query_keeps_to_the_memory_it_is_given() {
     let sorted = rows(&bench, &[&data, "--memory", "24MiB", "--kql", "T | sort by text desc, n asc | project n"]);
     assert_eq!((sorted.len(), &sorted[0]["n"]), (60_000, &json!(42_857)));
     bench.run(&["hunt", "--offline", "--data", &data, "--memory", "1MB", "--kql", "T"]).expect(2);
+}
+
+/// A query over both sides of a join that do not fit into the memory together, each many times the other's keys.
+fn large_join(bench: &Bench) -> (String, &'static str) {
+    let side = |name: &str, step: usize| {
+        let lines = (0..60_000).fold(String::new(), |mut lines, number| {
+            writeln!(lines, "{{\"k\":\"key{}\",\"{name}\":{number},\"pad{name}\":\"{:0>300}\"}}", number * step % 60_000, number).unwrap();
+            lines
+        });
+        bench.write(&format!("data/{name}.ndjson"), lines);
+    };
+    side("A", 7);
+    side("B", 11);
+    let query =
+        "A | join kind=inner B on k | extend same = strlen(padA) == strlen(padB) | summarize n = count(), a = sum(A), b = sum(B) by same";
+    (bench.path("data").display().to_string(), query)
+}
+
+#[test]
+fn a_join_that_does_not_fit_into_memory_goes_on_in_files() {
+    let bench = Bench::new();
+    let (data, query) = large_join(&bench);
+    let roomy = rows(&bench, &[&data, "--kql", query]);
+    assert_eq!(roomy, [json!({"same": 1, "n": 60_000, "a": 1_799_970_000_u64, "b": 1_799_970_000_u64})]);
+    assert_eq!(rows(&bench, &[&data, "--memory", "24MiB", "--kql", query]), roomy);
+    let outer = "A | where A < 100 | join kind=rightouter B on k | summarize n = count(), without = countif(isempty(padA))";
+    assert_eq!(rows(&bench, &[&data, "--memory", "24MiB", "--kql", outer]), [json!({"n": 60_000, "without": 59_900})]);
+}
+
+#[test]
+fn external_data_is_read_where_the_run_allows_it() {
+    use crate::wire::{Reply, Server};
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let body = "ip,tag\r\n10.0.0.1,\"a, b\"\r\n10.0.0.2,c\r\n";
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-type: text/csv\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    let server = runtime.block_on(Server::start([Reply::Bytes(format!("{head}{body}").into_bytes())]));
+    let bench = Bench::new();
+    let data = data(&bench);
+    let query = format!(
+        "let bad = externaldata(ip: string, tag: string)['{}/list.csv'] with (format='csv', ignoreFirstRecord=true);\n\
+         DeviceEvents | take 1 | extend ip = '10.0.0.1' | join kind=inner bad on ip | project tag, n = toscalar(bad | count)",
+        server.url
+    );
+    let refused = bench.run(&["hunt", "--offline", "--data", &data, "--kql", &query, "--json"]).expect(5).json();
+    let error = &refused["jobs"][0]["error"];
+    assert!(error["code"] == "NotSupported" && error["hint"].as_str().unwrap().contains("--allow-external"), "{error}");
+    assert!(server.asked().is_empty());
+    let found = rows(&bench, &[&data, "--allow-external", "--kql", &query]);
+    assert_eq!(found, [json!({"tag": "a, b", "n": 2})]);
+    assert_eq!(server.asked().len(), 1, "each address is asked once a query");
+    assert!(server.asked()[0].header("authorization").is_none());
+    let marked = journal(&bench).into_iter().rfind(|event| event["event"] == "offline").unwrap();
+    let external = marked["inputs"].as_array().unwrap().iter().find(|input| input["table"] == "externaldata").unwrap();
+    assert_eq!((external["bytes"].as_u64(), external["sha256"].as_str().map(str::len)), (Some(body.len() as u64), Some(64)));
+    let plain = query.replace(&server.url, "http://example.com");
+    let outcome = bench.run(&["hunt", "--offline", "--data", &data, "--allow-external", "--kql", &plain]).expect(5);
+    assert!(outcome.stderr.contains("only https:// addresses"), "{}", outcome.stderr);
+    bench.run(&["case", "verify"]).expect(0);
 }

@@ -56,8 +56,8 @@ impl QueryError {
         Self::new(QueryErrorKind::Runtime, message.into(), span)
     }
 
-    /// Whether it is about a table that does not exist, which a fuzzy union passes over.
-    pub(crate) fn is_unknown_name(&self) -> bool {
+    /// Returns whether it is about a table that does not exist, which a fuzzy union passes over.
+    pub fn is_about_a_table(&self) -> bool {
         self.kind == QueryErrorKind::Semantic && self.message.contains("Failed to resolve table")
     }
 

@@ -1,10 +1,9 @@
-//! Kusto's string operators over one needle or many: terms, prefixes, suffixes and substrings, with and without case.
+//! Kusto's string operators over one needle: terms, prefixes, suffixes and substrings, with and without case.
 //!
 //! A term is a maximal run of letters and digits. `has` asks whether the needle stands in the text with no letter or digit
 //! right before or after it (where the needle itself begins or ends with one).
 
 use memchr::memmem::Finder;
-use std::collections::HashSet;
 
 /// Where a needle has to stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,6 +71,12 @@ fn holds(text: &[u8], needle: &[u8], place: Place, find: impl Fn(&[u8]) -> Optio
     }
 }
 
+/// Whether a needle that stands at a place of the text is neither begun nor gone on with by letters or digits of the text.
+pub(super) fn is_bounded(text: &[u8], start: usize, end: usize) -> bool {
+    let found = &text[start..end];
+    !(starts_with_word(found) && ends_with_word(&text[..start]) || ends_with_word(found) && starts_with_word(&text[end..]))
+}
+
 fn find_bounded(text: &[u8], needle: &[u8], find: impl Fn(&[u8]) -> Option<usize>, before: bool, after: bool) -> bool {
     if needle.is_empty() {
         return true;
@@ -131,70 +136,6 @@ fn last_char(bytes: &[u8]) -> Option<char> {
     (1..=bytes.len().min(4)).find_map(|length| std::str::from_utf8(&bytes[bytes.len() - length..]).ok()?.chars().next_back())
 }
 
-/// Many needles, for `has_any` and `has_all`: plain words are looked up among the text's terms, the rest is searched for one by one.
-pub(crate) struct Needles {
-    words: HashSet<Box<str>>,
-    others: Vec<Needle>,
-    empty: bool,
-}
-
-/// Below this number of words, searching for each is faster than cutting the text into terms.
-const FEW_WORDS: usize = 6;
-
-impl Needles {
-    pub(crate) fn new<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
-        let texts: HashSet<String> = texts.into_iter().map(str::to_lowercase).collect();
-        let plain = |text: &&String| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        let many = texts.iter().filter(plain).count() > FEW_WORDS;
-        let words = texts.iter().filter(|text| many && plain(text)).map(|text| text.as_str().into()).collect();
-        let others = texts.iter().filter(|text| !(many && plain(text))).map(|text| Needle::new(text, Place::Term, false)).collect();
-        Self { words, others, empty: texts.is_empty() }
-    }
-
-    /// Whether any of them stands in `text` as a term.
-    pub(crate) fn any(&self, text: &str) -> bool {
-        if !self.words.is_empty() {
-            let mut buffer = String::new();
-            if terms(text).any(|term| self.words.contains(lowered(term, &mut buffer))) {
-                return true;
-            }
-        }
-        self.others.iter().any(|needle| needle.matches(text))
-    }
-
-    /// Whether all of them stand in `text` as terms.
-    pub(crate) fn all(&self, text: &str) -> bool {
-        if self.empty {
-            return false;
-        }
-        if !self.words.is_empty() {
-            let found: HashSet<String> = terms(text).map(str::to_lowercase).filter(|term| self.words.contains(term.as_str())).collect();
-            if found.len() < self.words.len() {
-                return false;
-            }
-        }
-        self.others.iter().all(|needle| needle.matches(text))
-    }
-}
-
-fn terms(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| if c.is_ascii() { !c.is_ascii_alphanumeric() } else { !c.is_alphanumeric() }).filter(|term| !term.is_empty())
-}
-
-fn lowered<'a>(term: &'a str, buffer: &'a mut String) -> &'a str {
-    if term.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()) {
-        return term;
-    }
-    buffer.clear();
-    if term.is_ascii() {
-        buffer.push_str(term);
-        buffer.make_ascii_lowercase();
-    } else {
-        buffer.push_str(&term.to_lowercase());
-    }
-    buffer
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,16 +178,5 @@ mod tests {
         assert!(Needle::new(".EXE", Place::End, false).matches("a.exe"));
         assert!(!Needle::new("abc", Place::Start, true).matches("ab"));
         assert!(Needle::new("", Place::Anywhere, false).matches(""));
-    }
-
-    #[test]
-    fn many_needles_give_what_single_ones_give() {
-        let words = ["alpha", "Beta", "gamma", "delta", "epsilon", "zeta", "eta", "the-ta", ".exe"];
-        let needles = Needles::new(words);
-        for text in ["x beta y", "xbeta", "THE-TA", "a.exe", "a.exes", "", "zeta"] {
-            assert_eq!(needles.any(text), words.iter().any(|word| has(text, word)), "{text}");
-        }
-        assert!(needles.all("eta zeta epsilon delta gamma beta alpha the-ta x.exe"));
-        assert!(!needles.all("eta zeta epsilon delta gamma beta alpha the-ta"));
     }
 }

@@ -10,6 +10,7 @@ mod error;
 mod expr;
 mod json;
 mod matcher;
+mod needles;
 mod numbers;
 mod plan;
 pub mod rows;

@@ -4,6 +4,7 @@
 use crate::error::{Error, Kind};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
@@ -28,13 +29,24 @@ pub(crate) const PARALLEL_FROM: usize = 200_000;
 /// Consumers of memory that an error names.
 const SHOWN_CONSUMERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(2);
 
-/// Below this limit of memory batches are short and joins are merge joins.
+/// Below this limit of memory batches are short.
 const SMALL: usize = 256 << 20;
 
 pub(crate) struct Session {
     runtime: Option<Runtime>,
     serial: SessionContext,
     parallel: SessionContext,
+    /// Where memory is limited: what runs a plan anew whose joins did not fit.
+    frugal: Option<SessionContext>,
+}
+
+/// How joins are run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Joins {
+    /// One side is held whole: the fastest.
+    Hash,
+    /// Both sides are sorted, which goes on in files.
+    Merge,
 }
 
 /// How much a run may use of the machine.
@@ -67,7 +79,15 @@ impl Session {
         let threads = std::thread::available_parallelism().map_or(2, usize::from);
         let runtime = Builder::new_multi_thread().worker_threads(threads).thread_name("kql").thread_stack_size(STACK).enable_all().build();
         let runtime = runtime.map_err(|error| Error::new(Kind::Failed, "cannot start the threads that run queries").caused_by(error))?;
-        Ok(Self { runtime: Some(runtime), serial: context(1, limits, &memory), parallel: context(threads, limits, &memory) })
+        let of = |partitions, memory: &Arc<RuntimeEnv>, joins| context(partitions, limits, memory, joins);
+        // A pool of its own: what the first run held is given back only after it has ended on every thread.
+        let frugal = limits.memory.map(|_| limits.runtime().map(|memory| of(threads, &memory, Joins::Merge))).transpose();
+        Ok(Self {
+            runtime: Some(runtime),
+            serial: of(1, &memory, Joins::Hash),
+            parallel: of(threads, &memory, Joins::Hash),
+            frugal: frugal.map_err(cannot)?,
+        })
     }
 
     /// The engine's threads. They live as long as the session.
@@ -75,11 +95,14 @@ impl Session {
         self.runtime.as_ref().map(|runtime| runtime.handle().clone())
     }
 
-    /// Starts a plan; its rows come through a channel, made on the engine's own threads.
+    /// Starts a plan. Where memory is limited and its joins do not fit into it, it is run anew with such as go on in files.
     pub(crate) async fn stream(&self, plan: &LogicalPlan, rows: usize) -> Result<SendableRecordBatchStream> {
         let context = if rows >= PARALLEL_FROM { &self.parallel } else { &self.serial };
-        let physical = context.state().create_physical_plan(plan).await?;
-        execute_stream(physical, context.task_ctx())
+        let started = started(context, plan).await?;
+        match &self.frugal {
+            Some(frugal) if joins(plan) => first_or_anew(started, frugal, plan).await,
+            _ => Ok(started),
+        }
     }
 
     /// Moves a running plan's rows to whoever reads the returned stream, on any runtime.
@@ -116,7 +139,37 @@ impl Drop for Session {
     }
 }
 
-fn context(partitions: usize, limits: &Limits, memory: &Arc<RuntimeEnv>) -> SessionContext {
+async fn started(context: &SessionContext, plan: &LogicalPlan) -> Result<SendableRecordBatchStream> {
+    let physical = context.state().create_physical_plan(plan).await?;
+    execute_stream(physical, context.task_ctx())
+}
+
+fn joins(plan: &LogicalPlan) -> bool {
+    plan.exists(|node| Ok(matches!(node, LogicalPlan::Join(_)))).unwrap_or(false)
+}
+
+/// Waits for the first rows: a hash join has one side by then. Where it did not fit, nothing was handed on yet.
+async fn first_or_anew(
+    mut first: SendableRecordBatchStream,
+    frugal: &SessionContext,
+    plan: &LogicalPlan,
+) -> Result<SendableRecordBatchStream> {
+    let batch = first.next().await;
+    if let Some(Err(error)) = &batch
+        && is_exhausted(error)
+    {
+        drop(first);
+        return started(frugal, plan).await;
+    }
+    let schema = first.schema();
+    Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::iter(batch).chain(first))))
+}
+
+fn is_exhausted(error: &DataFusionError) -> bool {
+    matches!(error.find_root(), DataFusionError::ResourcesExhausted(_))
+}
+
+fn context(partitions: usize, limits: &Limits, memory: &Arc<RuntimeEnv>, joins: Joins) -> SessionContext {
     let small = limits.memory.filter(|memory| *memory < SMALL);
     let batch = if small.is_some() { 1_024 } else { 8_192 };
     let mut config = SessionConfig::new().with_target_partitions(partitions).with_information_schema(false).with_batch_size(batch);
@@ -127,8 +180,7 @@ fn context(partitions: usize, limits: &Limits, memory: &Arc<RuntimeEnv>) -> Sess
     }
     options.execution.parquet.pushdown_filters = true;
     options.execution.parquet.reorder_filters = true;
-    // A hash join holds one side whole; a merge join can go on in files.
-    options.optimizer.prefer_hash_join = small.is_none();
+    options.optimizer.prefer_hash_join = joins == Joins::Hash;
     let state = SessionStateBuilder::new().with_config(config).with_runtime_env(Arc::clone(memory));
     SessionContext::new_with_state(state.build())
 }
@@ -136,7 +188,7 @@ fn context(partitions: usize, limits: &Limits, memory: &Arc<RuntimeEnv>) -> Sess
 /// A failure of a running plan, in one line.
 pub(crate) fn run_error(error: &DataFusionError) -> String {
     let text = error.strip_backtrace();
-    text.lines().next().unwrap_or_default().to_owned()
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A failure of a running plan, as an error for whoever asked.
@@ -147,7 +199,7 @@ pub(crate) fn worded(error: &DataFusionError) -> Error {
         return own.again();
     }
     let message = run_error(error);
-    let (code, advice) = if matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) {
+    let (code, advice) = if is_exhausted(error) {
         ("OutOfMemory", "give it more with --memory, or ask for less: a shorter window, fewer columns")
     } else {
         ("QueryFailed", "correct the query, or the file that it reads, and run it again")

@@ -59,7 +59,7 @@ const OPERATORS: &[Operator] = &[
     known("extend", "T | extend Twice = Number * 2"),
     differs(
         "externaldata",
-        "refused: an offline run reads no network",
+        "read only where the run allows it, with --allow-external",
         "externaldata(a: string)['https://example.com/a.csv'] with (format='csv')",
     ),
     known("find", "find in (T) where Name == 'a' project Number"),
@@ -98,6 +98,7 @@ const OPERATORS: &[Operator] = &[
     known("take, limit", "T | take 1"),
     known("top", "T | top 1 by Number desc"),
     known("top-hitters", "T | top-hitters 1 of Name"),
+    known("top-nested", "T | top-nested 1 of Name with others='rest' by sum(Number), top-nested of Number by count()"),
     known("toscalar", "let n = toscalar(T | count); print n"),
     known("union", "union withsource=Source T, (T | where Number > 1)"),
     known("where, filter", "T | where Name has 'a' and Number between (1 .. 2)"),
@@ -106,7 +107,6 @@ const OPERATORS: &[Operator] = &[
     refused("make-graph, graph-match", "join the edges step by step", "T | make-graph Name --> Name"),
     refused("reduce", "summarize by a replace_regex() of the text", "T | reduce by Name"),
     refused("scan", "sort, then prev() and row_cumsum()", "T | sort by Timestamp asc | scan with (step s: true;)"),
-    refused("top-nested", "summarize, then top within partition", "T | top-nested 1 of Name by count()"),
 ];
 
 /// Functions whose results are not in every way the service's.

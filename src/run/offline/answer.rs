@@ -1,6 +1,6 @@
 //! Answers one query from files: the engine's rows as the services write them, and the files' hashes for the journal.
 
-use super::refused;
+use super::{external::Fetcher, refused};
 use crate::{
     api::hunting::{self, Answer, Rows},
     collect::{Effort, Hunter, Question},
@@ -21,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct Answerer<'a> {
     pub(super) engine: Engine,
     pub(super) options: Options,
+    /// What reads the addresses of `externaldata`, where that is allowed.
+    pub(super) fetcher: Option<Arc<Fetcher>>,
     pub(super) opened: Arc<Opened>,
     /// Every table that is there.
     pub(super) known: &'a [String],
@@ -45,7 +47,8 @@ impl Hunter for Answerer<'_> {
             inputs = hashed => inputs,
             () = self.cancel.cancelled() => return Err(interrupted()),
         };
-        let inputs = inputs.unwrap_or_else(|error| Err(Error::new(Kind::Failed, "the hashing thread ended").caused_by(error)))?;
+        let mut inputs = inputs.unwrap_or_else(|error| Err(Error::new(Kind::Failed, "the hashing thread ended").caused_by(error)))?;
+        inputs.extend(self.fetcher.iter().flat_map(|fetcher| fetcher.inputs()));
         self.case.journal().append(Event::Offline(journal::Offline { job: self.job.clone(), now: Some(self.options.now), inputs }))?;
         rows.end(&answer)?;
         Ok(answer)

@@ -1,5 +1,6 @@
 //! What the engine says of a query, as an error with the place in the text and what to do next.
 
+use super::brings::brings;
 use crate::{
     api::hunting,
     console::visible,
@@ -8,26 +9,21 @@ use crate::{
         SyntaxError,
         ast::Span,
         engine::{QueryError, QueryErrorKind},
-        tables,
     },
     offline::Opened,
 };
 
 /// Words a refusal.
 pub(super) fn refused(error: &QueryError, text: &str, opened: &Opened, known: &[String]) -> Error {
-    let table = hunting::unresolved(&error.message).filter(|name| is_table(name) && !opened.inputs.contains_key(*name));
-    let refusal = match table {
-        Some(table) => not_collected(table, known),
+    let table = hunting::unresolved(&error.message).filter(|name| error.is_about_a_table() && !opened.inputs.contains_key(*name));
+    let refusal = match table.and_then(|table| brings(table).map(|brings| (table, brings))) {
+        Some((table, brings)) => not_collected(table, brings, known),
         None => Error::new(Kind::Query, error.message.clone()).with_code(code(error.kind)).hint(advice(error, known)),
     };
     if error.span == Span::default() {
         return refusal;
     }
     refusal.with_excerpt(SyntaxError::new(text, error.span, "here").render(text))
-}
-
-fn is_table(name: &str) -> bool {
-    tables::find(name).is_some() || !matches!(tables::origin(name), tables::Origin::Unknown)
 }
 
 fn code(kind: QueryErrorKind) -> &'static str {
@@ -39,13 +35,7 @@ fn code(kind: QueryErrorKind) -> &'static str {
     }
 }
 
-fn not_collected(table: &str, known: &[String]) -> Error {
-    let brings = match tables::origin(table) {
-        tables::Origin::Hunting(_) => format!("`ircollect hunt --kql {table}` collects it, and any hunt whose rows are that table's"),
-        _ => format!(
-            "it is a table of a Sentinel workspace: `ircollect hunt --api graph --kql {table}` collects it where the workspace is connected"
-        ),
-    };
+fn not_collected(table: &str, brings: String, known: &[String]) -> Error {
     Error::new(Kind::Query, format!("the table `{table}` was not collected: there are {}", listed(known)))
         .with_code("TableNotCollected")
         .hint(brings)
@@ -56,6 +46,9 @@ fn listed(known: &[String]) -> String {
 }
 
 fn advice(error: &QueryError, known: &[String]) -> String {
+    if error.kind == QueryErrorKind::Unsupported && error.message.contains("'externaldata'") {
+        return "with --allow-external it reads the https addresses that it names".to_owned();
+    }
     let Some(name) = hunting::unresolved(&error.message) else {
         return "correct the query and run it again".to_owned();
     };

@@ -3,10 +3,10 @@
 //! Groups are many and rows wide, so the chosen rows are kept as places in the batches that they came in; batches of which
 //! little is still needed are compacted.
 
+use super::keys::Keys;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StructArray, UInt32Array};
 use arrow::compute::{interleave, take};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields};
-use arrow::row::{OwnedRow, RowConverter, SortField};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
@@ -42,8 +42,8 @@ impl Best {
     }
 
     fn chosen(&self) -> Result<Chosen> {
-        let converter = RowConverter::new(vec![SortField::new(self.types[0].clone())])?;
-        Ok(Chosen { choice: self.choice, fields: self.fields(), converter, batches: Vec::new(), places: Vec::new(), keys: Vec::new() })
+        let keys = Keys::new(self.choice, &self.types[0])?;
+        Ok(Chosen { fields: self.fields(), batches: Vec::new(), places: Vec::new(), keys })
     }
 }
 
@@ -90,13 +90,11 @@ impl AggregateUDFImpl for Best {
 type Place = (usize, usize);
 
 struct Chosen {
-    choice: Choice,
     fields: Fields,
-    converter: RowConverter,
     batches: Vec<Vec<ArrayRef>>,
     places: Vec<Option<Place>>,
-    /// The key of each group's row; none for null.
-    keys: Vec<Option<OwnedRow>>,
+    /// The keys of the groups' rows.
+    keys: Keys,
 }
 
 /// Batches are compacted when they hold this many times the rows that are needed.
@@ -106,33 +104,18 @@ impl Chosen {
     /// Looks at rows; `group` tells whose each one is, or that it is nobody's.
     fn look(&mut self, values: &[ArrayRef], groups: usize, group: impl Fn(usize) -> Option<usize>) -> Result<()> {
         self.places.resize(groups.max(self.places.len()), None);
-        self.keys.resize(self.places.len(), None);
-        let rows = self.converter.convert_columns(&values[..1])?;
         let batch = self.batches.len();
+        let (places, keys) = (&mut self.places, &mut self.keys);
         let mut used = false;
-        for row in 0..values[0].len() {
-            let Some(group) = group(row) else { continue };
-            let key = values[0].is_valid(row).then(|| rows.row(row));
-            if self.wins(group, key) {
-                self.places[group] = Some((batch, row));
-                self.keys[group] = key.map(|key| key.owned());
-                used = true;
-            }
-        }
+        keys.look(&values[0], places.len(), group, |group, row| {
+            places[group] = Some((batch, row));
+            used = true;
+        })?;
         if used {
             self.batches.push(values.to_vec());
             self.compact()?;
         }
         Ok(())
-    }
-
-    fn wins(&self, group: usize, key: Option<arrow::row::Row<'_>>) -> bool {
-        match (&self.places[group], self.choice, &self.keys[group], key) {
-            (Some(_), Choice::First, ..) | (Some(_), _, _, None) => false,
-            (None, ..) | (Some(_), _, None, Some(_)) => true,
-            (Some(_), Choice::Max, Some(known), Some(key)) => key > known.row(),
-            (Some(_), Choice::Min, Some(known), Some(key)) => key < known.row(),
-        }
     }
 
     fn compact(&mut self) -> Result<()> {
@@ -165,7 +148,7 @@ impl Chosen {
     /// Takes the rows of the first groups out; groups without a row have nulls.
     fn emit(&mut self, to: EmitTo) -> Result<Vec<ArrayRef>> {
         let places = to.take_needed(&mut self.places);
-        drop(to.take_needed(&mut self.keys));
+        self.keys.forget(to);
         let found: Vec<Place> = places.iter().flatten().copied().collect();
         let columns = self.gathered(&found)?;
         if found.len() == places.len() {
@@ -190,7 +173,7 @@ impl Chosen {
 
     fn bytes(&self) -> usize {
         let batches: usize = self.batches.iter().flatten().map(Array::get_array_memory_size).sum();
-        batches + self.places.capacity() * (size_of::<Option<Place>>() + size_of::<Option<OwnedRow>>() + 16)
+        batches + self.places.capacity() * size_of::<Option<Place>>() + self.keys.bytes()
     }
 }
 
@@ -229,7 +212,7 @@ struct Single(Chosen);
 
 impl std::fmt::Debug for Single {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?}", self.0.choice)
+        write!(f, "{:?}", self.0.keys.choice)
     }
 }
 

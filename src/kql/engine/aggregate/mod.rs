@@ -3,5 +3,6 @@
 pub(crate) mod best;
 pub(crate) mod collect;
 mod function;
+mod keys;
 pub(crate) mod series;
 pub(crate) mod spread;

@@ -2,7 +2,8 @@
 
 use super::super::error::QueryError;
 use super::super::json;
-use super::super::matcher::{Needle, Needles, Place};
+use super::super::matcher::{Needle, Place};
+use super::super::needles::Needles;
 use super::super::plan::Planner;
 use super::super::scalar::arrays::test_list;
 use super::super::scalar::cells::{Bool, Int, Long, Make, Read, Real, Span as SpanCell, Time, test, typed};
@@ -14,10 +15,13 @@ use super::logic::balanced;
 use super::scope::Scope;
 use crate::kql::ast::{BinaryOp, Expr, InOp, TypeName};
 use arrow::array::Array;
-use datafusion::logical_expr::Operator;
+use datafusion::logical_expr::{Case, Expr as PlanExpr, Operator, lit};
 use std::collections::HashSet;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
+
+/// Up to so many texts, `in` is the plan's own, which Parquet's statistics can answer; beyond, planning would take longer than it gains.
+const PLANNED: usize = 64;
 
 /// What stands in the parentheses.
 enum List {
@@ -131,7 +135,9 @@ fn in_values(value: &Value, values: Vec<Value>, case_sensitive: bool, negated: b
         }
     };
     let any = balanced(values.into_iter().map(one).collect(), Operator::Or);
-    let any = if negated { any.is_not_true() } else { any };
+    // No `IS NOT TRUE`: its plan may say null where it never is one, which an aggregate above it does not take.
+    let any =
+        if negated { PlanExpr::Case(Case::new(None, vec![(Box::new(any), Box::new(lit(false)))], Some(Box::new(lit(true))))) } else { any };
     Value::new(any, TypeName::Bool)
 }
 
@@ -153,6 +159,9 @@ fn in_constants(value: Value, values: Vec<Value>, case_sensitive: bool, negated:
 }
 
 fn in_texts(value: Value, texts: Vec<String>, case_sensitive: bool, negated: bool) -> Value {
+    if case_sensitive && value.kind == TypeName::String && value.literal().is_none() && (1..=PLANNED).contains(&texts.len()) {
+        return Value::new(value.expr.in_list(texts.into_iter().map(lit).collect(), negated), TypeName::Bool);
+    }
     let set: HashSet<String> =
         if case_sensitive { texts.into_iter().collect() } else { texts.iter().map(|text| text.to_lowercase()).collect() };
     let mut sorted: Vec<&String> = set.iter().collect();

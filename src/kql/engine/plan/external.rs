@@ -50,6 +50,7 @@ fn is_true(expr: &Expr) -> bool {
 fn format_of(address: &str) -> String {
     let path = address.split(['?', '#', ';']).next().unwrap_or_default().trim_end_matches(".gz").to_ascii_lowercase();
     match path.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("ndjson" | "jsonl") => "json".to_owned(),
         Some(ending @ ("json" | "tsv" | "psv" | "txt")) => ending.to_owned(),
         _ => "csv".to_owned(),
     }
@@ -59,7 +60,7 @@ fn read(text: &str, format: &str, skip: bool, columns: &[Column], cells: &mut [V
     let rows = match format {
         "csv" | "scsv" | "tsv" | "tsve" | "psv" | "sohsv" => records(text, delimiter(format)),
         "txt" | "raw" => text.lines().map(|line| vec![line.to_owned()]).collect(),
-        "json" | "multijson" => return objects(text, columns, cells),
+        "json" | "multijson" | "ndjson" => return objects(text, columns, cells),
         other => return Err(format!("externaldata of format '{other}'")),
     };
     for row in rows.iter().skip(usize::from(skip)) {

@@ -11,6 +11,7 @@ mod expand;
 mod external;
 mod foreign;
 mod join;
+mod nested;
 mod operators;
 mod parse;
 pub(crate) mod relation;

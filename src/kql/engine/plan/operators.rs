@@ -59,6 +59,7 @@ impl<'a> Planner<'a> {
             OperatorKind::Sort(keys) => self.sort(relation, keys, span, env),
             OperatorKind::Top { count, by } => self.top(relation, count, by, span, env),
             OperatorKind::TopHitters { count, of, by } => self.top_hitters(relation, (count, of, by.as_ref()), span, env),
+            OperatorKind::TopNested(levels) => self.top_nested(relation, levels, span, env),
             OperatorKind::SampleDistinct { count, of } => self.sample_distinct(relation, count, of, span, env),
             _ => self.over_more(relation, kind, span, env),
         }

@@ -28,7 +28,7 @@ impl<'a> Planner<'a> {
         self.limited(relation, count, span)
     }
 
-    fn row_count(&self, count: &'a Expr, env: &Env<'a>) -> Result<usize, QueryError> {
+    pub(super) fn row_count(&self, count: &'a Expr, env: &Env<'a>) -> Result<usize, QueryError> {
         let value = self.scalar(count, Scope::new(&[], env))?;
         value.as_usize().ok_or_else(|| self.semantic("A constant number of rows is expected here", count.span))
     }
@@ -37,9 +37,21 @@ impl<'a> Planner<'a> {
     pub(super) fn limited(&self, relation: Relation, count: usize, span: Span) -> Result<Relation, QueryError> {
         let Some(part) = relation.part.clone() else { return relation.with_plan(span, |plan| plan.limit(0, Some(count))) };
         let order = relation.order.clone();
+        self.first_of_each(relation, vec![column(&part)], order, count, span)
+    }
+
+    /// The first rows of each group.
+    pub(super) fn first_of_each(
+        &self,
+        relation: Relation,
+        partition_by: Vec<PlanExpr>,
+        order: Vec<SortExpr>,
+        count: usize,
+        span: Span,
+    ) -> Result<Relation, QueryError> {
         let params = WindowFunctionParams {
             args: Vec::new(),
-            partition_by: vec![column(&part)],
+            partition_by,
             window_frame: WindowFrame::new((!order.is_empty()).then_some(false)),
             order_by: order,
             filter: None,

@@ -45,7 +45,7 @@ impl<'a> Planner<'a> {
         for table in tables {
             match self.union_tables(table, env, inputs.len()) {
                 Ok(found) => inputs.extend(found),
-                Err(error) if fuzzy && error.is_unknown_name() => {}
+                Err(error) if fuzzy && error.is_about_a_table() => {}
                 Err(error) => return Err(error),
             }
         }

@@ -1,6 +1,6 @@
 //! Functions of texts: case, parts, joining, counting, replacing.
 
-use super::super::matcher::Needles;
+use super::super::matcher::{Needle, Place};
 use super::super::value::Value;
 use super::super::{json, numbers};
 use super::cells::{Json, Long, Made, Text, map1, map2, map3, rewrite, test, texts};
@@ -246,7 +246,7 @@ fn from_code_points(args: &Args) -> Value {
 
 fn has_any_index(args: &Args) -> Value {
     map2::<Text, Json, i64>("has_any_index", "", TypeName::Long, (args.text(0), args.json(1)), |text, list| {
-        let found = json::elements(list)?.position(|item| Needles::new([json::text(item).as_ref()]).any(text));
+        let found = json::elements(list)?.position(|item| Needle::new(&json::text(item), Place::Term, false).matches(text));
         Some(found.map_or(-1, numbers::count))
     })
 }
