@@ -86,7 +86,8 @@ fn theirs(python: &Path, schema: &Path, folder: &Path, cases: &[(usize, &Case)])
     command.arg(script).arg(schema).arg(folder).arg(NOW.replace('Z', "+00:00")).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
-    let questions: String = cases.iter().map(|(number, case)| format!("{}\n", json!({"id": number, "text": case.text}))).collect();
+    let questions: Vec<String> = cases.iter().map(|(number, case)| json!({"id": number, "text": case.text}).to_string()).collect();
+    let questions = questions.join("\n");
     let asking = std::thread::spawn(move || input.write_all(questions.as_bytes()));
     let output = child.wait_with_output().unwrap();
     asking.join().unwrap().unwrap();

@@ -112,7 +112,7 @@ fn duckdb_reads_the_dataset_as_one_table() {
     let bench = bench();
     bench.run(&["case", "export", "--format", "parquet", "--output", "lake", "--query", "my query"]).expect(0);
     let Some(python) = crate::round_trip::python() else { return };
-    let output = Command::new(python).args(["-c", DATASET]).arg(bench.path("lake")).output().unwrap();
+    let output = std::process::Command::new(python).args(["-c", DATASET]).arg(bench.path("lake")).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let found = String::from_utf8(output.stdout).unwrap();
     let lines: Vec<&str> = found.lines().collect();

@@ -45,7 +45,9 @@ fn held(case: &Path, job: &Value) -> BTreeMap<String, Vec<String>> {
         };
         held.entry(format.to_owned()).or_default().extend(lines);
     }
-    held.values_mut().for_each(|lines| lines.sort());
+    for lines in held.values_mut() {
+        lines.sort();
+    }
     held
 }
 
@@ -63,7 +65,7 @@ fn a_kill_at_any_moment_with_a_folder_a_day_loses_nothing() {
     let site = slow();
     for slices in ["off", "2d"] {
         let files = survive(&site, &["--slice", slices, "--parts"]);
-        assert!(files > 4 && files % 4 == 0, "a file a day and format, and no other: {files}");
+        assert!(files > 4 && files.is_multiple_of(4), "a file a day and format, and no other: {files}");
     }
 }
 

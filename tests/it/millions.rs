@@ -99,13 +99,17 @@ fn world(rows: u64, scale: u32) -> (String, Expected) {
     let told = uncapped.ask("DeviceProcessEvents | project Timestamp, ReportId, H = tostring(bin(Timestamp, 1h))", &window);
     let events: Vec<Event> = told.rows.iter().map(|row| serde_json::from_str(row).unwrap()).collect();
     let mut hours: HashMap<&str, u64> = HashMap::new();
-    events.iter().for_each(|event| *hours.entry(&event.h).or_default() += 1);
+    for event in &events {
+        *hours.entry(&event.h).or_default() += 1;
+    }
     let (hour, dense) =
         hours.iter().max_by_key(|(hour, events)| (**events, **hour)).map(|(hour, dense)| ((*hour).to_owned(), *dense)).unwrap();
     let sparse = events.len() as u64 - dense;
     let (k, m) = ((rows / 2).div_ceil(dense), (rows / 2).div_ceil(sparse));
     let mut expected = Expected::default();
-    events.iter().for_each(|event| expected.add(event, usize::try_from(if event.h == hour { k } else { m }).unwrap()));
+    for event in &events {
+        expected.add(event, usize::try_from(if event.h == hour { k } else { m }).unwrap());
+    }
     let query = format!(
         "DeviceProcessEvents\n| extend n = range(1, iff(bin(Timestamp, 1h) == datetime({hour}), {k}, {m}))\n| mv-expand n to typeof(long)\n| project Timestamp, ReportId, n"
     );

@@ -452,7 +452,9 @@ fn what_is_stored_is_the_table() {
     let cases = cases() / u32::try_from(threads).unwrap();
     std::thread::scope(|scope| {
         let runs: Vec<_> = (0..threads).map(|_| scope.spawn(|| worlds(cases))).collect();
-        runs.into_iter().for_each(|run| run.join().unwrap());
+        for run in runs {
+            run.join().unwrap();
+        }
     });
 }
 
