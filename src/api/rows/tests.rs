@@ -98,7 +98,7 @@ fn what_is_broken_is_said() {
         ("Service Unavailable", "not a JSON object"),
         ("[]", "not a JSON object"),
         (r#"{"value":[]}"#, "no `results`"),
-        (r#"{"results":null}"#, "not a list"),
+        (r#"{"results":null}"#, "no `results`"),
         (r#"{"results":{}}"#, "not a list"),
         (r#"{"results":[1]}"#, "row 1 is not an object"),
         (r#"{"results":[{},null]}"#, "row 2 is not an object"),

@@ -30,7 +30,8 @@ def cell(column, value):
 def load(con, table, columns):
     names = ", ".join(f'"{c["name"]}" {TYPES[c["type"]]}' for c in columns.values())
     con.execute(f'create table "{table}" ({names})')
-    lines = open(os.path.join(FOLDER, table + ".ndjson")).read().splitlines()
+    # Not splitlines(), which takes U+2028 and others for ends of lines too.
+    lines = [line for line in open(os.path.join(FOLDER, table + ".ndjson")).read().split("\n") if line]
     if not lines:
         return
     plain = os.path.join(FOLDER, ".duckdb")
