@@ -166,5 +166,5 @@ fn most_published_queries_run() {
     let now = jiff::Timestamp::from_nanosecond(i128::from(NOW)).unwrap();
     let tally = tally(&shared, &Options::new(now).with_time_aliases().with_any_case().with_external(Arc::new(Nothing)));
     report(&tally);
-    assert!(tally.ran >= 740, "{} of 905 ran", tally.ran);
+    assert!(tally.ran * 100 >= 905 * 85, "{} of 905 ran", tally.ran);
 }

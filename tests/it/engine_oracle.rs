@@ -42,6 +42,11 @@ const DIFFERENCES: &[(&str, u64, &str)] = &[
         0,
         "`replace(regex, rewrite, text)` is the older name of replace_regex, whose text comes last; duckdb-kql takes the first argument for it",
     ),
+    (
+        "securityaura/100DaysOfKQL/Day 82 - File Downloaded from Uncommon TLD.md",
+        0,
+        "an element of `split` is a dynamic value that holds a string, and is shown as that string; duckdb-kql shows its JSON",
+    ),
 ];
 
 fn python() -> Option<PathBuf> {
