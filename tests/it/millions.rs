@@ -103,7 +103,7 @@ fn world(rows: u64, scale: u32) -> (String, Expected) {
     }
     let query =
         format!("DeviceProcessEvents\n| extend n = range(1, {each})\n| mv-expand n to typeof(long)\n| project Timestamp, ReportId, n");
-    println!("{} events, {each} rows each", events.len());
+    eprintln!("{} events, {each} rows each", events.len());
     (query, expected)
 }
 
