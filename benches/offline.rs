@@ -14,10 +14,14 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "a bench writes plain files and reads its own variables")]
 
+#[allow(dead_code, reason = "each bench takes what it needs")]
+mod beside;
+
 use arrow::{
     array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray},
     datatypes::Schema,
 };
+use beside::{number, timed};
 use parquet::{arrow::ArrowWriter, basic::Compression, file::properties::WriterProperties};
 use std::{
     fmt::Write as _,
@@ -25,7 +29,6 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::Arc,
-    time::{Duration, Instant},
 };
 
 /// How many times the yardstick's time a query may take.
@@ -66,10 +69,6 @@ fn main() {
         let theirs = python.as_deref().map(|python| duckdb(python, &question.sql, bench.rounds));
         show(&question, &ours, theirs.as_ref());
     }
-}
-
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
 /// One question in both languages.
@@ -177,34 +176,13 @@ impl Bench<'_> {
             let mut command = Command::new(env!("CARGO_BIN_EXE_ircollect"));
             command.current_dir(self.folder).args(["hunt", "--offline", "--no-progress", "--memory", &self.memory, "--data"]);
             command.arg(self.data).arg("--query").arg(&query).arg("--case").arg(&case).arg("--output").arg(&output);
-            let (wall, peak) = timed(&mut command);
-            times.seconds.push(wall.as_secs_f64());
-            times.peak = times.peak.max(peak);
+            let run = timed(&mut command);
+            times.seconds.push(run.wall.as_secs_f64());
+            times.peak = times.peak.max(run.peak);
             times.rows = fs::read_to_string(&output).unwrap().lines().count().try_into().unwrap();
         }
         times
     }
-}
-
-/// Runs a command, watching the most memory it has.
-fn timed(command: &mut Command) -> (Duration, u64) {
-    let began = Instant::now();
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut peak = 0;
-    while child.try_wait().unwrap().is_none() {
-        peak = high_water_mark(child.id()).unwrap_or(peak);
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    let wall = began.elapsed();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    (wall, peak)
-}
-
-fn high_water_mark(process: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes << 10)
 }
 
 /// Reads the SQL and the rounds, and says the rows and the seconds of each round; the first of all is not counted.

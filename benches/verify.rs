@@ -5,11 +5,16 @@
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
+    clippy::panic,
     clippy::cast_precision_loss,
     reason = "a bench is its own program: it says its numbers and fails where it stands"
 )]
 #![allow(clippy::disallowed_methods, reason = "a bench reads its own variables")]
 
+#[allow(dead_code, reason = "each bench takes what it needs")]
+mod beside;
+
+use beside::number;
 use ircollect::{
     journal::{Event, Job, JobEnded, JobStarted, Outcome, RunEnded, RunStarted, Work},
     store::{Case, Facts, Format, Place},
@@ -26,7 +31,8 @@ const LEAST: f64 = 0.8;
 
 fn main() {
     let cores = std::thread::available_parallelism().unwrap().get();
-    let (files, megabytes) = (number("IRCOLLECT_BENCH_FILES", 4 * cores), number("IRCOLLECT_BENCH_MB", 64));
+    let sized = |name, default: usize| usize::try_from(number(name, default as u64)).unwrap();
+    let (files, megabytes) = (sized("IRCOLLECT_BENCH_FILES", 4 * cores), sized("IRCOLLECT_BENCH_MB", 64));
     let folder = tempfile::tempdir().unwrap();
     let stored = fill(folder.path(), files, megabytes << 20);
     let bytes = (files * (megabytes << 20)) as f64;
@@ -41,10 +47,6 @@ fn main() {
         reached * 100.0
     );
     assert!(reached >= LEAST, "case verify is too slow");
-}
-
-fn number(name: &str, default: usize) -> usize {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
 /// Makes a case of one run and so many files.

@@ -115,3 +115,13 @@ impl fmt::Debug for SafeUrl {
         write!(f, "{self}")
     }
 }
+
+/// Says whether what goes to a URL stays on this machine, so that it may go in the clear.
+pub(crate) fn is_loopback(url: &url::Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}

@@ -1,4 +1,4 @@
-//! What benches beside curl have in common: timed commands, medians, certificates, nginx.
+//! What benches beside another program have in common: timed commands, medians, certificates, nginx.
 
 use std::{
     fmt::Write as _,

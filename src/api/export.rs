@@ -6,12 +6,13 @@
 use super::pages::{Client, Objects};
 use crate::{
     error::{Error, Kind, Result},
+    secret::is_loopback,
     transport::{Broken, Call, Head, Receive, ServiceFault},
 };
 use flate2::write::MultiGzDecoder;
 use serde_json::{Value, value::RawValue};
 use std::io::{self, Write};
-use url::{Host, Url};
+use url::Url;
 
 /// The longest row.
 const ROW: usize = 64 << 20;
@@ -56,17 +57,8 @@ fn listing(answer: &Value) -> Result<Listing> {
 /// Reads a signed URL. The data comes encrypted, or from this machine.
 fn signed(text: &str) -> Result<Url> {
     let url: Option<Url> = text.parse().ok();
-    let good = |url: &Url| (url.scheme() == "https" || (url.scheme() == "http" && loopback(url))) && url.username().is_empty();
+    let good = |url: &Url| (url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url))) && url.username().is_empty();
     url.filter(good).ok_or_else(|| Error::new(Kind::Failed, "the export names a file that is not at an https:// URL"))
-}
-
-fn loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
 }
 
 /// Says whether storage refused a file because its signature is no longer, or not, good.

@@ -15,4 +15,4 @@ pub use report::{ReportOptions, report};
 pub use tables::{CaseTable, TableFile, pulled_name, table_of, tables};
 pub use words::words;
 
-use tables::{current, identifier};
+use tables::{current, identifier, unread};

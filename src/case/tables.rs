@@ -14,7 +14,10 @@ use crate::{
     time::Window,
 };
 use serde::Serialize;
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 /// The format that is read where there is a choice: every column and digit is in it.
 const EVIDENCE: &str = "ndjson";
@@ -114,6 +117,12 @@ pub(super) fn current<'a>(all: impl Iterator<Item = &'a Known>) -> Vec<&'a Known
     let whole = current.clone();
     current.retain(|known| !whole.iter().any(|other| contains(other, known)));
     current
+}
+
+/// Returns the formats of a job's rows where NDJSON, of which exports and reports are made, is not among them.
+pub(super) fn unread(known: &Known) -> Option<BTreeSet<&str>> {
+    let formats: BTreeSet<&str> = known.files.iter().map(|file| file.format.as_str()).collect();
+    (!formats.is_empty() && !formats.contains(EVIDENCE)).then_some(formats)
 }
 
 fn is_whole(known: &Known) -> bool {

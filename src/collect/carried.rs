@@ -112,16 +112,8 @@ fn flows(expression: &Expr) -> bool {
 
 fn hands_on(operator: &Operator) -> bool {
     match &operator.kind {
-        OperatorKind::Where(_)
-        | OperatorKind::Project(_)
-        | OperatorKind::ProjectAway(_)
-        | OperatorKind::ProjectKeep(_)
-        | OperatorKind::ProjectRename(_)
-        | OperatorKind::ProjectReorder(_)
-        | OperatorKind::Extend(_)
-        | OperatorKind::Sort(_)
-        | OperatorKind::Render { .. } => true,
+        OperatorKind::Render { .. } => true,
         OperatorKind::Union { tables, .. } => tables.iter().all(flows),
-        _ => false,
+        kind => kind.takes_rows_singly(),
     }
 }

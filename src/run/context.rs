@@ -108,7 +108,7 @@ impl Context {
 
     /// Returns the width that tables keep to; none where nobody looks.
     pub(super) fn looked_at(&self) -> Option<usize> {
-        crate::console::looked_at(self.env.text(settings::env::COLUMNS).and_then(|columns| columns.trim().parse().ok()))
+        crate::console::looked_at(self.columns())
     }
 
     /// Returns what was typed, word by word.

@@ -4,7 +4,10 @@
 //! Graph v1.0 (August 2026). The scopes of the government Defender hosts (host as resource) are unconfirmed by Microsoft.
 
 use super::{Api, explain, file, parse_address};
-use crate::error::{Error, Kind, Result};
+use crate::{
+    error::{Error, Kind, Result},
+    secret::is_loopback,
+};
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -287,15 +290,6 @@ pub(super) fn origin(text: &str) -> Result<Url> {
 /// What is shown of an endpoint that is refused: it may hold a password.
 fn shown(text: &str) -> String {
     Url::parse(text).map_or_else(|_| text.chars().take(60).collect(), |url| crate::secret::SafeUrl::new(&url).to_string())
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
 }
 
 #[cfg(test)]

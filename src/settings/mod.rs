@@ -231,7 +231,11 @@ fn ca_pem(global: &Global, cwd: &Path, profiles: &[Profile]) -> Result<Vec<Vec<u
     paths.iter().map(|path| read_ca(path)).collect()
 }
 
-fn read_ca(path: &Path) -> Result<Vec<u8>> {
+/// Reads a file of root certificates.
+///
+/// # Errors
+/// [`Kind::Usage`] where it cannot be read, or holds none in PEM form.
+pub fn read_ca(path: &Path) -> Result<Vec<u8>> {
     let wrong = |why: &str| Error::new(Kind::Usage, format!("the root certificates {} {why}", path.display()));
     let bytes =
         fs_err::read(path).map_err(|error| wrong(&format!("cannot be read: {}", error.kind())).caused_by(error).hint("check the path"))?;

@@ -1,14 +1,14 @@
 //! One call: what is sent where, with whose bearer, and how long a try may take.
 
 use crate::error::{Error, Kind, Result};
-use crate::secret::SafeUrl;
+use crate::secret::{SafeUrl, is_loopback};
 use bytes::Bytes;
 use reqwest::{
     Method,
     header::{HeaderMap, HeaderName, HeaderValue},
 };
 use std::time::Duration;
-use url::{Host, Origin, Url};
+use url::{Origin, Url};
 
 /// A call of a service, which may take several tries.
 #[derive(Clone, Debug)]
@@ -129,20 +129,11 @@ impl Call {
                 .with_code("ForeignOrigin")
                 .hint("the answer may have been tampered with: do not go on"));
         }
-        if self.url.scheme() != "https" && !loopback(&self.url) {
+        if self.url.scheme() != "https" && !is_loopback(&self.url) {
             let message = format!("{}: {} would send the token unencrypted", self.doing, SafeUrl::new(&self.url));
             return Err(Error::new(Kind::Usage, message).hint("use an https:// endpoint; http:// is for loopback addresses only"));
         }
         Ok(())
-    }
-}
-
-fn loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{LeftOut, current, identifier, row::Glimpse};
 use crate::{
-    case::table_of,
+    case::{table_of, unread},
     error::{Error, Kind, Result},
     journal::{Column, FileStored, Known, Work, disk},
     store::{CaseView, table::Rows},
@@ -118,12 +118,9 @@ pub(super) fn groups<'a>(
 }
 
 fn left_out(known: &Known) -> Option<LeftOut> {
-    if known.files.iter().any(|file| file.format == "ndjson") {
-        return None;
-    }
+    let formats = unread(known)?.into_iter().map(str::to_owned).collect();
     let files = known.files.iter().map(|file| file.path.clone()).collect();
-    let formats: BTreeSet<String> = known.files.iter().map(|file| file.format.clone()).collect();
-    Some(LeftOut { name: name(known), tenant: known.job.tenant.clone(), formats: formats.into_iter().collect(), files })
+    Some(LeftOut { name: name(known), tenant: known.job.tenant.clone(), formats, files })
 }
 
 fn nothing(selection: &Selection, all: &[&Known]) -> Error {

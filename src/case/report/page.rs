@@ -11,7 +11,7 @@ use super::{
     short,
 };
 use crate::{
-    case::{Coverage, table_of},
+    case::{Coverage, table_of, unread},
     console::{grouped, size},
     error::Result,
     journal::{Event, JobStatus, Known, RunStatus, Skipped, Status, Work},
@@ -214,19 +214,13 @@ fn one_job(
         query: known.files.iter().find_map(|file| file.query.as_deref()).map(|query| short(query, QUERY)),
         chart: chart(&scan.hours, coverage.window, &coverage.holes),
         timeless: (scan.timeless > 0).then(|| grouped(scan.timeless)),
-        unread: unread(known),
+        unread: unread(known).map(|formats| Vec::from_iter(formats).join(" and ")),
         columns,
         more_columns,
         rows,
         severities: scan.alerts.as_ref().map(super::alerts::Alerts::severities).unwrap_or_default(),
         tactics: scan.alerts.as_ref().map(super::alerts::Alerts::tactics).unwrap_or_default(),
     })
-}
-
-fn unread(known: &Known) -> Option<String> {
-    let lacks = !known.files.is_empty() && known.files.iter().all(|file| file.format != "ndjson");
-    let formats: BTreeSet<&str> = known.files.iter().map(|file| file.format.as_str()).collect();
-    lacks.then(|| formats.into_iter().collect::<Vec<_>>().join(" and "))
 }
 
 fn query_of(known: &Known) -> Option<&str> {

@@ -359,3 +359,20 @@ pub enum OperatorKind {
         inside: Vec<Expr>,
     },
 }
+
+impl OperatorKind {
+    /// Says whether it makes of each row what it makes of it whatever the others are, and one row at most; the order of rows aside.
+    pub fn takes_rows_singly(&self) -> bool {
+        matches!(
+            self,
+            Self::Where(_)
+                | Self::Project(_)
+                | Self::ProjectAway(_)
+                | Self::ProjectKeep(_)
+                | Self::ProjectRename(_)
+                | Self::ProjectReorder(_)
+                | Self::Extend(_)
+                | Self::Sort(_)
+        )
+    }
+}

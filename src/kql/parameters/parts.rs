@@ -117,22 +117,13 @@ impl Spine<'_> {
 
 fn goes_row_by_row(operator: &OperatorKind) -> bool {
     match operator {
-        OperatorKind::Where(_)
-        | OperatorKind::Project(_)
-        | OperatorKind::ProjectAway(_)
-        | OperatorKind::ProjectKeep(_)
-        | OperatorKind::ProjectRename(_)
-        | OperatorKind::ProjectReorder(_)
-        | OperatorKind::Extend(_)
-        | OperatorKind::Parse { .. }
-        | OperatorKind::ParseKv { .. }
-        | OperatorKind::Sort(_) => true,
+        OperatorKind::Parse { .. } | OperatorKind::ParseKv { .. } => true,
         OperatorKind::MvExpand { limit, .. } => limit.is_none(),
         // The other kinds look at all rows of the left side at once.
         OperatorKind::Join { kind, .. } | OperatorKind::Lookup { kind, .. } => {
             matches!(kind, JoinKind::Inner | JoinKind::LeftOuter | JoinKind::LeftSemi | JoinKind::LeftAnti)
         }
-        _ => false,
+        kind => kind.takes_rows_singly(),
     }
 }
 

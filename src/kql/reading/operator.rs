@@ -224,21 +224,14 @@ impl<'q> Reader<'q> {
 
 /// Whether an operator makes of each row what it makes of it whatever the others are; the order of rows aside.
 fn is_one_by_one(kind: &OperatorKind) -> bool {
-    matches!(
+    let others = matches!(
         kind,
-        OperatorKind::Where(_)
-            | OperatorKind::Project(_)
-            | OperatorKind::ProjectRename(_)
-            | OperatorKind::Extend(_)
-            | OperatorKind::Serialize(_)
-            | OperatorKind::ProjectAway(_)
-            | OperatorKind::ProjectKeep(_)
-            | OperatorKind::ProjectReorder(_)
+        OperatorKind::Serialize(_)
             | OperatorKind::ProjectSmart(_)
-            | OperatorKind::Sort(_)
             | OperatorKind::MvExpand { .. }
             | OperatorKind::Parse { .. }
             | OperatorKind::ParseKv { .. }
             | OperatorKind::Render { .. }
-    )
+    );
+    others || kind.takes_rows_singly()
 }

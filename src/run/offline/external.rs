@@ -5,7 +5,8 @@ use crate::{
     error::{Error, Kind, Result},
     journal::{Input, hash},
     kql::engine::External,
-    secret::{SafeUrl, Secret},
+    secret::{SafeUrl, Secret, is_loopback},
+    settings::read_ca,
     transport::{Authorize, Broken, Budget, Call, Head, HttpOptions, Limits, Pace, Receive, Transport, Witness, client},
 };
 use flate2::read::MultiGzDecoder;
@@ -16,7 +17,7 @@ use std::{
     time::Duration,
 };
 use tokio::runtime::Handle;
-use url::{Host, Url};
+use url::Url;
 
 /// Bytes that an address may have, also when they are unpacked: indicator lists are far smaller.
 const LARGEST: usize = 64 << 20;
@@ -40,8 +41,7 @@ struct Fetched {
 
 impl Fetcher {
     pub(super) fn new(context: &Context, witness: Arc<dyn Witness>) -> Result<Self> {
-        let read = |path: &std::path::PathBuf| std::fs::read(path).map_err(|error| unreadable(path, &error));
-        let ca_pem = context.global.ca_file.iter().map(read).collect::<Result<_>>()?;
+        let ca_pem = context.global.ca_file.iter().map(|path| read_ca(path)).collect::<Result<_>>()?;
         let client = client(&HttpOptions { ca_pem, ..HttpOptions::default() })?;
         let transport = Transport::new(client, Pace::new(Limits::default()), witness, context.cancel());
         Ok(Self { transport, runtime: Handle::current(), fetched: Mutex::default() })
@@ -59,10 +59,6 @@ impl Fetcher {
         self.transport.send(&call, &Nobody, &Budget::new(PATIENCE), &mut body).await?;
         Ok(body.0)
     }
-}
-
-fn unreadable(path: &std::path::Path, error: &std::io::Error) -> Error {
-    Error::new(Kind::Usage, format!("cannot read the root certificates `{}`: {error}", path.display()))
 }
 
 impl External for Fetcher {
@@ -89,15 +85,6 @@ fn allowed(address: &str) -> Result<Url, String> {
         return Ok(url);
     }
     Err(format!("externaldata: {} is not read: only https:// addresses are", SafeUrl::new(&url)))
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
 }
 
 /// The bytes as text, unpacked where they are packed.
